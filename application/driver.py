@@ -1,0 +1,125 @@
+"""Driving: step after step of a live execution, until it ends, parks or is paused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Final
+
+from application.live import Live
+from application.ports import Clock, Nodes
+from application.running import NodeRunner, Ran
+from domain.commands import Begin, Erred, Finish, Stored
+from domain.draft import engine_error
+from domain.errors import StepFailure
+from domain.node import Effect
+from domain.preparing import Prepared, prepare, prepare_setter
+from domain.program import Step
+
+logger = logging.getLogger("clew.engine")
+YIELD_STEPS: Final = 64
+"""Steps after which an execution lets others have the loop."""
+YIELD_S: Final = 0.002
+"""Time after which it does."""
+
+
+class Driver:
+    """Runs the branches of live executions, at most `max_running` executions at once."""
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        runner: NodeRunner,
+        clock: Clock,
+        *,
+        worker: str,
+        max_running: int,
+        rested: Callable[[Live], None],
+    ) -> None:
+        self._nodes = nodes
+        self._runner = runner
+        self._clock = clock
+        self._worker = worker
+        self._slots = asyncio.Semaphore(max_running)
+        self._rested = rested
+        self.stopping = False
+
+    def wake(self, live: Live) -> None:
+        """Let every branch that can go on do so."""
+        if self.stopping or live.execution.status != "running":
+            return
+        for name in live.execution.branches:
+            if name not in live.tasks and _can_go(live, name):
+                task = asyncio.get_running_loop().create_task(self._drive(live, name), name=f"clew {live.execution.id}")
+                live.tasks[name] = task
+                task.add_done_callback(lambda done, name=name: self._ended(live, name, done))  # type: ignore[misc]
+
+    def now(self, live: Live) -> int:
+        """The time, which never goes back within an execution."""
+        return max(self._clock.now(), live.execution.updated)
+
+    async def _drive(self, live: Live, name: str) -> None:
+        async with self._slots:
+            steps, since = 0, perf_counter()
+            while _can_go(live, name) and not self.stopping:
+                await self._visit(live, name)
+                steps += 1
+                if steps >= YIELD_STEPS or perf_counter() - since >= YIELD_S:
+                    await asyncio.sleep(0)
+                    steps, since = 0, perf_counter()
+
+    def _ended(self, live: Live, name: str, task: asyncio.Task[None]) -> None:
+        live.tasks.pop(name, None)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and live.lost is None:
+            logger.error("driving %s failed", live.execution.id, exc_info=error)
+            live.give_up(error, now=self.now(live))
+        self._rested(live)
+
+    async def _visit(self, live: Live, name: str) -> None:
+        branch = live.execution.branches[name]
+        assert branch.address is not None, f"branch {name!r} of {live.execution.id} is at its end"
+        step = live.program.at(branch.address)
+        value, prepared = self._prepare(live, name, step)
+        live.decide(Begin(now=self.now(live), branch=name, worker=self._worker, warnings=prepared.warnings))
+        if live.execution.status != "running":  # the limit on steps
+            live.hand_over()
+            return
+        effect, ran = await self._run(live, name, step, prepared=prepared, value=value)
+        if live.lost is not None:
+            return
+        live.decide(Finish(now=self.now(live), branch=name, outcome=ran.outcome, patch=ran.patch, reads=ran.reads))
+        if effect != "none" or live.execution.status != "running" or live.must_hand_over():
+            live.hand_over()
+
+    def _prepare(self, live: Live, name: str, step: Step) -> tuple[Any, Prepared]:
+        branch = live.execution.branches[name]
+        if step.setter is not None:
+            return prepare_setter(live.execution, branch, step)
+        node = self._nodes.find(step.node)
+        if node is None:
+            error = engine_error("NODE_UNAVAILABLE", f"There is no node {step.node!r} here any more.")
+            return None, Prepared(config={}, failure=error)
+        return None, prepare(live.execution, branch, step, node)
+
+    async def _run(self, live: Live, name: str, step: Step, *, prepared: Prepared, value: Any) -> tuple[Effect, Ran]:
+        if prepared.failure is not None:
+            return "none", Ran(outcome=Erred(error=prepared.failure))
+        if step.setter is not None:
+            return "none", Ran(outcome=Stored(value=value))
+        try:
+            effect = self._runner.effect(step, prepared.config)
+        except StepFailure as failure:
+            return "none", Ran(outcome=Erred(error=failure.error))
+        if effect == "writes":
+            await live.flush()
+        return effect, await self._runner.run(live.execution, live.execution.branches[name], step, prepared)
+
+
+def _can_go(live: Live, name: str) -> bool:
+    if live.lost is not None or live.execution.status != "running":
+        return False
+    branch = live.execution.branches[name]
+    return branch.address is not None and (branch.visit is None or branch.visit.wait is None)

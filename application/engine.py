@@ -1,0 +1,331 @@
+"""The engine: takes executions up, takes in commands, fires timers, and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from application.driver import Driver
+from application.live import Live
+from application.ports import Append, Clock, EventLog, Ids, Nodes, Recorded, SchemaCheck, Summary, VersionConflict
+from application.programs import Programs, definition_stream
+from application.reading import execution_event, load
+from application.requests import Accepted, Done, Submission
+from application.residents import Residents
+from application.running import NodeRunner
+from application.timers import Timers
+from application.writer import Writer
+from domain.commands import Cancel, FireDue, OutsideCommand, Recover, Rules, Start
+from domain.decide import decide
+from domain.errors import ClewError, InvalidDefinition, NotFound, Refused, Unacceptable, Unavailable
+from domain.events import CommandKey, DefinitionStored, ExecutionStarted
+from domain.evolve import fold
+from domain.execution import Execution
+from domain.limits import Limits
+from domain.program import Program
+
+logger = logging.getLogger("clew.engine")
+DECIDE_AGAIN: Final = 100
+"""Times that a command is decided again after somebody else's append came first."""
+REVIVE_S: Final = 1.0
+"""How long after a failed commit an execution is folded again from the log, and goes on."""
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one engine does at once. `resident_bytes` bounds what is kept in memory of executions that rest."""
+
+    limits: Limits = Limits()
+    max_running: int = 1_000
+    threads: int = 32
+    resident_bytes: int = 256 * 1_048_576
+    stop_s: float = 5.0
+    """How long a stop waits for nodes in flight."""
+    worker: str = "worker"
+
+
+class Engine:
+    """Drives the executions of one store. Lives on one event loop, which nothing else should block."""
+
+    def __init__(  # noqa: PLR0913 - the engine's ports
+        self,
+        *,
+        log: EventLog,
+        nodes: Nodes,
+        clock: Clock,
+        ids: Ids,
+        check_schema: SchemaCheck,
+        programs: Programs,
+        settings: EngineSettings | None = None,
+        secrets: dict[str, str] | None = None,
+        committed: Callable[[int], None] = lambda position: None,
+    ) -> None:
+        self.settings = settings or EngineSettings()
+        self._programs = programs
+        self._log = log
+        self._clock = clock
+        self._ids = ids
+        self._check_schema = check_schema
+        self._writer = Writer(log, committed)
+        self._runner = NodeRunner(nodes, threads=self.settings.threads, secrets=secrets or {})
+        self._driver = Driver(
+            nodes,
+            self._runner,
+            clock,
+            worker=self.settings.worker,
+            max_running=self.settings.max_running,
+            rested=self._look_after,
+        )
+        self._residents = Residents(self.settings.resident_bytes)
+        self._timers = Timers(clock, self._fire)
+        self._settled: dict[str, list[asyncio.Future[None]]] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+
+    # Life
+
+    async def start(self, unfinished: Iterable[Summary] = ()) -> None:
+        """Take up what the lists say is unfinished: what was running goes on, what was parked keeps its due time."""
+        self._timers.start()
+        for summary in unfinished:
+            if summary.status == "running":
+                await self._take_up(summary.execution_id)
+            elif summary.due is not None:
+                self._timers.note(summary.execution_id, summary.due)
+
+    async def stop(self) -> None:
+        """Begin no step any more, give those in flight a while, and make durable what is known.
+
+        A node that does not end in time is left as it is in the log: in flight, to be recovered at the next start.
+        """
+        self._driver.stopping = True
+        await self._timers.stop()
+        tasks = [task for live in self._residents for task in live.tasks.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self.settings.stop_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for live in self._residents:
+            try:
+                await live.flush()
+            except ClewError as error:
+                logger.error("%s: what was decided last is not recorded: %s", live.execution.id, error)
+        for chore in list(self._chores):
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        self._runner.close()
+
+    # What people ask
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """Begin an execution. Durable when it returns.
+
+        Raises InvalidDefinition; Unacceptable for a key that came with another request, or a bad id; Refused when the
+        id is taken; Unavailable when there is too much to do already.
+        """
+        program = self._programs.compile(submission.definition, submission.known)
+        if self._writer.is_full():
+            raise Unavailable("There is more waiting to be recorded than may be. Try again in a second.")
+        execution_id = self._id_for(submission)
+        execution = Execution(id=execution_id)
+        start = Start(
+            now=self._clock.now(),
+            actor=submission.actor,
+            initial_state=submission.initial_state,
+            labels=submission.labels,
+            key=submission.key,
+        )
+        events = decide(execution, start, self._rules(program))
+        try:
+            recorded = await self._record_start(execution_id, program, submission.definition, events)
+        except VersionConflict:
+            return self._existing(execution_id, submission)
+        live = self._residents.get(execution_id)
+        if live is None:  # else somebody's command was quicker, and found it in the log
+            live = Live(fold(events, execution), self._rules(program), self._writer)
+            self._residents.add(live)
+        self._driver.wake(live)
+        return Accepted(
+            execution_id=execution_id,
+            status=live.execution.status,
+            position=recorded[-1].position,
+            warnings=program.warnings,
+        )
+
+    def _id_for(self, submission: Submission) -> str:
+        if submission.execution_id is not None:
+            return submission.execution_id
+        if submission.key is not None:
+            text = f"{submission.actor}\nPOST /workflows\n{submission.key.key}"
+            return "ex_" + sha256(text.encode()).hexdigest()[:32]
+        return self._ids.new("ex_")
+
+    async def _record_start(
+        self, execution_id: str, program: Program, definition: dict[str, Any], events: Any
+    ) -> tuple[Recorded, ...]:
+        """Record the definition, unless the log has it, and the start, in one transaction."""
+        if not self._programs.is_stored(program.hash):
+            stored = DefinitionStored(time=events[0].time, definition=definition)
+            # A conflict here only says that somebody stored the same definition first.
+            self._writer.submit(Append(stream=definition_stream(program.hash), after=0, events=(stored,)))
+        return await self._writer.submit(Append(stream=execution_id, after=0, events=events))
+
+    def _existing(self, execution_id: str, submission: Submission) -> Accepted:
+        """The answer when the id is taken: by the same request (a replay), or by something else."""
+        first = self._log.read(execution_id, limit=1)[0]
+        started = execution_event(first)
+        execution = load(self._log, execution_id)
+        same_key = submission.key is not None and isinstance(started, ExecutionStarted) and started.key is not None
+        if same_key and started.key == submission.key:  # type: ignore[union-attr]
+            return self._replayed(execution, first.position)
+        if submission.key is not None and submission.execution_id is None:
+            raise _key_reused(submission.key)
+        if submission.on_conflict == "use":
+            return self._replayed(execution, first.position)
+        raise Refused(f"There is an execution {execution_id!r} already.", code="EXECUTION_EXISTS")
+
+    def _replayed(self, execution: Execution, position: int) -> Accepted:
+        return Accepted(execution_id=execution.id, status=execution.status, position=position, replayed=True)
+
+    async def command(self, execution_id: str, command: OutsideCommand) -> Done:
+        """Decide a command on the execution as it is now. Durable when it returns.
+
+        Raises NotFound; Refused or Unacceptable as `decide` does; StoreUnavailable when it can't be recorded.
+        """
+        for _ in range(DECIDE_AGAIN):
+            live = await self._live(execution_id)
+            known = live.execution.keys.get(command.key.key) if command.key is not None else None
+            if known is not None:
+                if known != command.key:
+                    raise _key_reused(known)
+                await live.flush()
+                return self._done(live, (), changed=False, replayed=True)
+            events = live.decide(msgspec.structs.replace(command, now=self._driver.now(live)))
+            if isinstance(command, Cancel):
+                for task in live.tasks.values():
+                    task.cancel()
+            self._driver.wake(live)
+            try:
+                recorded = await live.flush()
+            except VersionConflict:
+                self._unload(live)
+                continue
+            self._look_after(live)
+            return self._done(live, recorded, changed=bool(events))
+        raise Unavailable(f"{execution_id} is being changed too quickly from elsewhere. Try again.")
+
+    def _done(self, live: Live, recorded: tuple[Recorded, ...], *, changed: bool, replayed: bool = False) -> Done:
+        position = recorded[-1].position if recorded else self._log.position()
+        execution = live.execution
+        return Done(
+            execution_id=execution.id,
+            status=execution.status,
+            version=execution.version,
+            position=position,
+            changed=changed,
+            replayed=replayed,
+        )
+
+    async def settled(self, execution_id: str, timeout_s: float) -> bool:
+        """Wait until the execution has ended, parked or paused, durably. False when the time was not enough."""
+        live = await self._live(execution_id)
+        if live.execution.status != "running":
+            await live.flush()
+            return True
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiters = self._settled.setdefault(execution_id, [])
+        waiters.append(waiter)
+        try:
+            await asyncio.wait_for(waiter, timeout_s)
+        except TimeoutError:
+            return False
+        finally:
+            if waiter in waiters:
+                waiters.remove(waiter)
+        return True
+
+    # What the engine does by itself
+
+    def _rules(self, program: Program) -> Rules:
+        return Rules(program=program, limits=self.settings.limits, check_schema=self._check_schema)
+
+    async def _live(self, execution_id: str) -> Live:
+        """The live execution: as it is in memory, else folded from the log. Raises NotFound."""
+        live = self._residents.get(execution_id)
+        if live is None:
+            execution = load(self._log, execution_id)
+            live = Live(execution, self._rules(self._programs.of(execution.definition_hash)), self._writer)
+            self._residents.add(live)
+        return live
+
+    async def _take_up(self, execution_id: str) -> None:
+        """Go on with an execution that was running when its worker stopped, crashed or lost the store."""
+        try:
+            live = await self._live(execution_id)
+        except (NotFound, InvalidDefinition) as error:
+            logger.error("%s can't go on: %s", execution_id, error)
+            return
+        if live.execution.status == "running" and not live.tasks:
+            live.decide(Recover(now=self._driver.now(live), worker=self.settings.worker))
+        self._driver.wake(live)
+        self._look_after(live)
+
+    async def _fire(self, execution_id: str) -> None:
+        live = await self._live(execution_id)
+        live.decide(FireDue(now=self._driver.now(live)))
+        self._driver.wake(live)
+        self._look_after(live)
+
+    def _look_after(self, live: Live) -> None:
+        """After anything that changed an execution: make it durable, then let go, set timers and tell who waits."""
+        chore = asyncio.get_running_loop().create_task(self._settle(live))
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+    async def _settle(self, live: Live) -> None:
+        execution = live.execution
+        try:
+            await live.flush()
+        except ClewError as error:
+            self._unload(live)
+            await self._revive(execution.id, error)
+            return
+        if live.execution is not execution:  # it has gone on; who moved it looks after it
+            execution = live.execution
+        self._timers.note(execution.id, execution.due)
+        if execution.status == "running":
+            self._residents.woke(live)
+            return
+        for waiter in self._settled.pop(execution.id, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+        if execution.has_ended and not live.tasks:
+            self._residents.drop(live)
+        elif not live.tasks:
+            self._residents.rests(live)
+
+    def _unload(self, live: Live) -> None:
+        for task in live.tasks.values():
+            task.cancel()
+        self._residents.drop(live)
+
+    async def _revive(self, execution_id: str, error: ClewError) -> None:
+        """After a failed commit the log is what is true: fold it again, as often as it takes, and go on from there."""
+        logger.error("%s: a commit failed, it is taken up again from the log: %s", execution_id, error)
+        while not self._driver.stopping:
+            await asyncio.sleep(REVIVE_S)
+            try:
+                await self._take_up(execution_id)
+            except ClewError as again:
+                logger.error("%s can't be taken up yet: %s", execution_id, again)
+            else:
+                return
+
+
+def _key_reused(key: CommandKey) -> Unacceptable:
+    message = f"The idempotency key {key.key!r} was used for another request. A new request needs a new key."
+    return Unacceptable(message, code="IDEMPOTENCY_KEY_REUSED")

@@ -1,0 +1,169 @@
+"""How things look on the wire: the same in answers, lists, streams and on the command line."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from application.ports import NodeListing, Recorded, Summary
+from application.reading import execution_event
+from domain.durations import iso
+from domain.errors import ErrorInfo
+from domain.events import EdgeTaken, NodeStarted, StateUpdated
+from domain.evolve import output_of
+from domain.execution import Execution, Visit
+from domain.patches import Op, tokens
+from domain.program import Program
+
+COMMON: Final = frozenset({"time", "actor", "address", "step", "node", "visit", "attempt", "branch"})
+
+
+def describe_event(recorded: Recorded, program: Program, patch: tuple[Op, ...]) -> dict[str, Any]:
+    """An event; `patch` is that of the event before it if that was a StateUpdated: an edge's data may be stored there."""
+    event = execution_event(recorded)
+    fields = msgspec.to_builtins(event)
+    described: dict[str, Any] = {
+        "version": recorded.version,
+        "position": recorded.position,
+        "type": type(event).__name__,
+        "time": iso(event.time),
+    }
+    address = fields.get("address")
+    if address:
+        described["address"] = address
+        if isinstance(event, NodeStarted):
+            described["step"], described["node"] = event.step, event.node
+        elif address in program.index:
+            step = program.at(address)
+            described["step"], described["node"] = step.name, step.node
+    for name in ("step", "node"):
+        if not described.get(name):
+            described.pop(name, None)
+    if fields.get("visit"):
+        described["visit"] = fields["visit"]
+        described["attempt"] = getattr(event, "attempt", 1) or 1
+    for name in ("branch", "actor"):
+        if fields.get(name):
+            described[name] = fields[name]
+    described["hash"] = recorded.hash.hex()
+    described["data"] = {key: value for key, value in fields.items() if key not in COMMON}
+    if isinstance(event, EdgeTaken):
+        _complete_edge(described["data"], event, patch)
+    return described
+
+
+def _complete_edge(data: dict[str, Any], event: EdgeTaken, patch: tuple[Op, ...]) -> None:
+    """Say the edge and target even if they are null, and fill in data that the visit's own patch has."""
+    data.pop("outputAt", None)
+    data["edge"] = event.edge
+    data["target"] = event.target
+    if event.output_at:
+        written = {tokens(op.path)[0]: op.value for op in patch if op.path.count("/") == 1}
+        data["output"] = output_of(event, written)
+
+
+def patch_of(recorded: Recorded | None) -> tuple[Op, ...]:
+    """The patch of an event, if it is one that has a visit's patch."""
+    return recorded.event.patch if recorded is not None and isinstance(recorded.event, StateUpdated) else ()
+
+
+def describe_execution(execution: Execution, program: Program | None) -> dict[str, Any]:
+    """The body of `GET /executions/{id}`. `program` None: its nodes are not here, so that steps have no names."""
+    address = execution.branches[""].address if execution.branches and not execution.has_ended else None
+    described: dict[str, Any] = {
+        "executionId": execution.id,
+        "workflowId": execution.workflow,
+        "workflowVersion": execution.workflow_version,
+        "definitionHash": execution.definition_hash,
+        "status": execution.status,
+        "version": execution.version,
+        "startTime": iso(execution.started),
+        "endTime": iso(execution.ended) if execution.ended is not None else None,
+        "currentStep": _step_name(execution, address, program),
+        "currentAddress": address,
+        "waiting": [_describe_wait(visit) for _, visit, _ in execution.waits()] if not execution.has_ended else [],
+        "labels": execution.labels,
+        "error": _describe_failure(execution, program),
+    }
+    if execution.has_ended:
+        described["finalState"] = execution.state
+    described["links"] = links(execution.id)
+    return described
+
+
+def _step_name(execution: Execution, address: str | None, program: Program | None) -> str | None:
+    if address is None:
+        return None
+    if program is not None and address in program.index:
+        return program.at(address).name or address
+    return execution.step_names.get(address) or address
+
+
+def _describe_wait(visit: Visit) -> dict[str, Any]:
+    wait = visit.wait
+    assert wait is not None, f"the visit of {visit.address} is not parked"
+    described: dict[str, Any] = {
+        "kind": wait.kind,
+        "address": visit.address,
+        "visit": visit.number,
+        "since": iso(wait.since),
+        "due": iso(wait.due) if wait.due is not None else None,
+    }
+    if wait.kind != "timer":
+        described["name"] = wait.name
+    if wait.kind == "approval":
+        described["choices"] = list(wait.choices)
+    described.update({key: value for key, value in wait.about.items() if value is not None})
+    return described
+
+
+def describe_error(error: ErrorInfo) -> dict[str, Any]:
+    """An error object as it is on the wire."""
+    return error.as_json()
+
+
+def _describe_failure(execution: Execution, program: Program | None) -> dict[str, Any] | None:
+    failure = execution.failure
+    if failure is None:
+        return None
+    step = program.at(failure.address) if program is not None and failure.address in program.index else None
+    return {
+        **describe_error(failure.error),
+        "address": failure.address,
+        "step": step.name if step is not None else execution.step_names.get(failure.address),
+        "node": step.node if step is not None else None,
+        "visit": failure.visit,
+    }
+
+
+def describe_summary(summary: Summary) -> dict[str, Any]:
+    """A row of `GET /executions`."""
+    return {
+        "executionId": summary.execution_id,
+        "workflowId": summary.workflow_id,
+        "workflowVersion": summary.workflow_version,
+        "status": summary.status,
+        "version": summary.version,
+        "startTime": iso(summary.start_time),
+        "updateTime": iso(summary.update_time),
+        "endTime": iso(summary.end_time) if summary.end_time is not None else None,
+        "currentAddress": summary.current_address,
+        "due": iso(summary.due) if summary.due is not None else None,
+        "errorCode": summary.error_code,
+        "labels": summary.labels,
+        "links": links(summary.execution_id),
+    }
+
+
+def describe_node(listing: NodeListing) -> dict[str, Any]:
+    """A node: its metadata, and where it came from."""
+    described: dict[str, Any] = msgspec.to_builtins(listing.metadata)
+    described.setdefault("effect", listing.metadata.effect)
+    return {**described, "source": listing.source}
+
+
+def links(execution_id: str) -> dict[str, str]:
+    """Where to go on from an execution."""
+    base = f"/executions/{execution_id}"
+    return {"self": base, "state": f"{base}/state", "events": f"{base}/events"}

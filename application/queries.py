@@ -1,0 +1,171 @@
+"""Questions: executions, their states and events from the log, lists from the views."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from threading import Lock
+from typing import Any, Final, Literal
+
+from application.ports import EventLog, Nodes, Views
+from application.presenting import (
+    describe_event,
+    describe_execution,
+    describe_node,
+    describe_summary,
+    patch_of,
+)
+from application.programs import Programs
+from application.reading import execution_event, load
+from domain.durations import iso, microseconds
+from domain.errors import InvalidDefinition, NotFound, Unacceptable
+from domain.execution import Execution, Status
+from domain.program import Program
+
+MAX_PAGE: Final = 1_000
+"""Most items of one page."""
+CACHED_FOLDS: Final = 64
+"""Executions whose newest fold is kept, so that reading one again folds its tail only."""
+HEAD: Final = re.compile(r"head(?:~([0-9]{1,15}))?", re.ASCII)
+
+
+class Queries:
+    """Reads. Thread-safe, and of durable events only: what is told here is never taken back."""
+
+    def __init__(self, log: EventLog, views: Views, programs: Programs, nodes: Nodes) -> None:
+        self._log = log
+        self._views = views
+        self._programs = programs
+        self._nodes = nodes
+        self._folds: OrderedDict[str, Execution] = OrderedDict()
+        self._lock = Lock()
+
+    def fold(self, execution_id: str) -> Execution:
+        """An execution at its newest durable version. Raises NotFound."""
+        with self._lock:
+            base = self._folds.get(execution_id)
+        execution = load(self._log, execution_id, base=base)
+        with self._lock:
+            self._folds[execution_id] = execution
+            self._folds.move_to_end(execution_id)
+            while len(self._folds) > CACHED_FOLDS:
+                self._folds.popitem(last=False)
+        return execution
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        """The body of `GET /executions/{id}`. Raises NotFound."""
+        execution = self.fold(execution_id)
+        return describe_execution(execution, self._program(execution))
+
+    def state(self, execution_id: str, at: str | None = None) -> dict[str, Any]:
+        """`{executionId, version, state}` at a version. Raises NotFound; Unacceptable for an `at` that is none."""
+        head = self.fold(execution_id)
+        version = head.version if at is None else self.version_at(head, at)
+        execution = head if version == head.version else load(self._log, execution_id, upto=version)
+        return {"executionId": execution_id, "version": version, "state": execution.state}
+
+    def version_at(self, head: Execution, at: str) -> int:
+        """The version that `at` names: a number, `head`, `head~3`, or a time ending in `Z` (the last one not after it)."""
+        if at.isascii() and at.isdecimal() and len(at) <= 15:
+            version = int(at)
+        elif found := HEAD.fullmatch(at):
+            version = head.version - int(found[1] or 0)
+        elif at.endswith("Z"):
+            version = self._version_at_time(head, at)
+        else:
+            message = f"at={at} names no version: it is a number, head, head~3, or a time such as {iso(head.updated)}."
+            raise Unacceptable(message, code="INVALID_VERSION", details={"head": head.version})
+        if not 1 <= version <= head.version:
+            message = f"at={at} is not a version of {head.id}: those are 1 to {head.version}."
+            raise Unacceptable(message, code="INVALID_VERSION", details={"head": head.version})
+        return version
+
+    def _version_at_time(self, head: Execution, at: str) -> int:
+        try:
+            time = microseconds(datetime.fromisoformat(at))
+        except ValueError as error:
+            message = f"at={at} is not a time: write it as {iso(head.updated)}."
+            raise Unacceptable(message, code="INVALID_VERSION", details={"head": head.version}) from error
+        version = 0
+        for recorded in self._log.read(head.id, upto=head.version):
+            if recorded.event.time > time:
+                break
+            version = recorded.version
+        return version
+
+    def events(
+        self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
+    ) -> dict[str, Any]:
+        """A page of an execution's history: `{items, next}`, `next` being the `after` of the page behind it (or null).
+
+        In descending order `after` is the version that the page begins below (0: at the head). Raises NotFound.
+        """
+        head = self._log.version(execution_id)
+        if not head:
+            raise NotFound(f"There is no execution {execution_id!r}.")
+        if order == "asc":
+            found = self._log.read(execution_id, after=max(after - 1, 0), upto=head, limit=limit + 2)
+        else:
+            top = min(after - 1, head) if after else head
+            found = self._log.read(execution_id, after=max(top - limit - 1, 0), upto=top)
+        before = {recorded.version: recorded for recorded in found}
+        first = after + 1 if order == "asc" else max(found[-1].version - limit + 1, 1) if found else 1
+        page = [recorded for recorded in found if recorded.version >= first][:limit]
+        started = execution_event(self._log.read(execution_id, limit=1)[0])
+        program = self._program(Execution(id=execution_id, definition_hash=getattr(started, "definition_hash", "")))
+        items = [describe_event(one, program or _NO_PROGRAM, patch_of(before.get(one.version - 1))) for one in page]
+        if order == "desc":
+            items.reverse()
+        return {"items": items, "next": _next(items, order, head)}
+
+    def executions(
+        self,
+        *,
+        status: Sequence[Status] = (),
+        workflow: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """A page of the list of executions, newest first: `{items, next}`."""
+        page = self._views.executions(status=status, workflow=workflow, limit=limit, cursor=cursor)
+        return {"items": [describe_summary(summary) for summary in page.items], "next": page.next}
+
+    def workflows(self) -> list[dict[str, Any]]:
+        """Every workflow that has been run."""
+        return [
+            {**row, "lastStartTime": iso(row["lastStartTime"])} if row.get("lastStartTime") is not None else row
+            for row in self._views.workflows()
+        ]
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """All nodes, by id."""
+        return [describe_node(listing) for listing in self._nodes.listing()]
+
+    def node(self, node_id: str) -> dict[str, Any]:
+        """One node. Raises NotFound."""
+        for listing in self._nodes.listing():
+            if listing.metadata.id == node_id:
+                return describe_node(listing)
+        raise NotFound(f"There is no node {node_id!r}.")
+
+    def _program(self, execution: Execution) -> Program | None:
+        try:
+            return self._programs.of(execution.definition_hash)
+        except (InvalidDefinition, NotFound):  # its nodes are not here: it can be read all the same
+            return None
+
+
+_NO_PROGRAM: Final = Program(
+    hash="", id="", name="", version="", initial_state={}, steps=(), max_steps=0, index={}
+)
+
+
+def _next(items: list[dict[str, Any]], order: str, head: int) -> int | None:
+    if not items:
+        return None
+    last = int(items[-1]["version"])
+    if order == "asc":
+        return last if last < head else None
+    return last if last > 1 else None

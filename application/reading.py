@@ -1,0 +1,29 @@
+"""Folding executions from the log."""
+
+from __future__ import annotations
+
+from application.ports import EventLog, Recorded
+from domain.errors import NotFound
+from domain.events import DefinitionStored, ExecutionEvent
+from domain.evolve import evolve
+from domain.execution import Execution
+
+
+def execution_event(recorded: Recorded) -> ExecutionEvent:
+    """The event of an execution's stream. Raises NotFound when the stream is something else's."""
+    if isinstance(recorded.event, DefinitionStored):
+        raise NotFound(f"{recorded.stream} is not an execution.")
+    return recorded.event
+
+
+def load(log: EventLog, execution_id: str, *, upto: int | None = None, base: Execution | None = None) -> Execution:
+    """An execution at its newest version, or at `upto`; from `base`, an earlier version of it, if given.
+
+    Raises NotFound when there is no such execution.
+    """
+    execution = base or Execution(id=execution_id)
+    for recorded in log.read(execution_id, after=execution.version, upto=upto):
+        execution = evolve(execution, execution_event(recorded))
+    if not execution.version:
+        raise NotFound(f"There is no execution {execution_id!r}.")
+    return execution

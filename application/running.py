@@ -1,0 +1,222 @@
+"""Running a node: on the loop, as a task or in a thread, within its time, and making an outcome of what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, assert_never
+
+import msgspec
+
+from application.ports import Nodes
+from domain import json
+from domain.commands import Ended, Erred, Outcome, Parked, Passed, Took
+from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
+from domain.draft import engine_error
+from domain.durations import moment
+from domain.errors import ErrorInfo, StepFailure
+from domain.execution import Branch, Execution, Visit, idempotency_key
+from domain.node import Answer, Edge, Effect, End, Park, Pass, WorkflowNode
+from domain.parameters import check_resolved
+from domain.patches import Patch
+from domain.preparing import Prepared, inputs_of
+from domain.program import Step
+
+logger = logging.getLogger("clew.node")
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """How a node came out: what the visit is to record."""
+
+    outcome: Outcome
+    patch: Patch = ()
+    reads: tuple[str, ...] = ()
+
+
+class NodeRunner:
+    """Runs nodes. At most `threads` plain ones run at once; a plain node past its time is left behind, its result unused."""
+
+    def __init__(self, nodes: Nodes, *, threads: int, secrets: Mapping[str, str]) -> None:
+        self._nodes = nodes
+        self._secrets = secrets
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="clew-node")
+
+    def close(self) -> None:
+        """Take no more work. Plain nodes that still run are left to end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def effect(self, step: Step, config: dict[str, Any]) -> Effect:
+        """What the visit can do to the world. Raises StepFailure when the node can't even say that."""
+        node = self._nodes.find(step.node)
+        try:
+            return node.effect(config) if node is not None else "writes"
+        except Exception as error:
+            raise StepFailure(_raised(error)) from error
+
+    async def run(self, execution: Execution, branch: Branch, step: Step, prepared: Prepared) -> Ran:
+        """Run the node of a visit that has begun. Never raises, but for cancellation: errors are outcomes."""
+        visit = branch.visit
+        assert visit is not None, f"{step.address} has not begun"
+        view = StateView(execution.state)
+        try:
+            with self._nodes.borrow(step.node) as node:
+                deadline = _Deadline(step.options.timeout_ms / 1000)
+                context = self._context(execution, branch, step, visit=visit, prepared=prepared, view=view, node=node)
+                context = deadline.give_to(context)
+                answer = await self._answer(node, context, prepared.config, step, deadline)
+                outcome = _outcome(answer, prepared, node)
+            return Ran(outcome=outcome, patch=view.patch(), reads=tuple(sorted(view.reads)))
+        except StepFailure as failure:
+            return Ran(outcome=Erred(error=failure.error))
+        except asyncio.CancelledError:
+            raise
+        except (Exception, SystemExit) as error:
+            logger.warning("%s at %s of %s raised", step.node, step.address, execution.id, exc_info=error)
+            return Ran(outcome=Erred(error=_raised(error)))
+
+    def _context(
+        self,
+        execution: Execution,
+        branch: Branch,
+        step: Step,
+        *,
+        visit: Visit,
+        prepared: Prepared,
+        view: StateView,
+        node: WorkflowNode,
+    ) -> ExecutionContext:
+        where = f"{execution.id} {step.address} visit {visit.number}"
+        return ExecutionContext(
+            state=view,
+            inputs=inputs_of(node.metadata, prepared.config, branch.input, execution.state),
+            workflow_id=execution.workflow,
+            node_id=step.node,
+            execution_id=execution.id,
+            step=StepInfo(
+                name=step.name,
+                address=step.address,
+                visit=visit.number,
+                attempt=visit.attempt,
+                routed=frozenset(step.routes),
+            ),
+            idempotency_key=idempotency_key(execution, visit),
+            now=moment(visit.started),
+            previous=branch.input,
+            loop=LoopInfo(index=prepared.index) if prepared.index is not None else None,
+            secrets=self._secrets,
+            log=lambda message: logger.info("%s: %s", where, message),
+        )
+
+    async def _answer(
+        self, node: WorkflowNode, context: ExecutionContext, config: dict[str, Any], step: Step, deadline: _Deadline
+    ) -> Answer:
+        """What the node answers, its edge map (if that is what it returns) already made an edge."""
+        try:
+            check_resolved(config, node.metadata)
+        except StepFailure as failure:
+            return node.invalid(context, failure.error)
+        if node.inline:
+            inline = node.execute(context, config)
+            if not inspect.isawaitable(inline):
+                return _first_edge(inline, context)
+            return _first_edge(await deadline.wait_for(inline, step), context)
+        if inspect.iscoroutinefunction(node.execute):
+            return _first_edge(await deadline.wait_for(node.execute(context, config), step), context)
+        loop = asyncio.get_running_loop()
+        threaded = loop.run_in_executor(self._threads, _run_plain, node, context, config)
+        answer = await deadline.wait_for(threaded, step)
+        return _first_edge(await answer if inspect.isawaitable(answer) else answer, context)
+
+
+def _run_plain(node: WorkflowNode, context: ExecutionContext, config: dict[str, Any]) -> Any:
+    """In a thread: run a plain node, and the functions of its edge map too."""
+    try:
+        answer = node.execute(context, config)
+        return answer if inspect.isawaitable(answer) else _first_edge(answer, context)
+    except (StopIteration, SystemExit) as error:  # neither passes through a future
+        raise StepFailure(_raised(error)) from error
+
+
+class _Deadline:
+    """A node's time, which its heartbeat begins anew."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._scope: asyncio.Timeout | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def give_to(self, context: ExecutionContext) -> ExecutionContext:
+        context.on_heartbeat(self._beat)
+        return context
+
+    def _beat(self) -> None:
+        self._loop.call_soon_threadsafe(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(self._loop.time() + self._seconds)
+
+    async def wait_for(self, work: Awaitable[Any], step: Step) -> Any:
+        try:
+            async with asyncio.timeout(self._seconds) as self._scope:
+                return await work
+        except TimeoutError as error:
+            if self._scope is None or not self._scope.expired():
+                raise  # the node's own
+            message = f"{step.name} did not end within {step.options.timeout_ms:,} ms ($timeout)."
+            raise StepFailure(engine_error("NODE_TIMEOUT", message, recoverable=True)) from error
+        finally:
+            self._scope = None
+
+
+def _first_edge(answer: Any, context: ExecutionContext) -> Answer:
+    """The answer, with an edge map resolved to the first edge whose function gives something."""
+    if answer is None or isinstance(answer, (Edge, Pass, Park, End)):
+        return answer
+    if not isinstance(answer, Mapping):
+        raise _bad_answer(f"a {type(answer).__name__}")
+    for name, function in answer.items():
+        if not isinstance(name, str) or not callable(function):
+            raise _bad_answer(f"a mapping whose entry {name!r} is not an edge name with a function")
+        data = function(context)
+        if data is not None:
+            return Edge(name, data)
+    return None
+
+
+def _bad_answer(what: str) -> StepFailure:
+    message = f"A node returns an Edge, a map of edge names to functions, or None; this one returned {what}."
+    return StepFailure(ErrorInfo(type="configuration", code="INVALID_ANSWER", message=message))
+
+
+def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:
+    match answer:
+        case None:
+            return Took(edge=None)
+        case Edge(name=name, data=data):
+            if not isinstance(name, str) or not name:
+                raise _bad_answer(f"an Edge named {name!r}")
+            return Took(edge=name, data=json.normal(data, f"the data of edge {name!r}"))
+        case Pass():
+            keeps = prepared.entering and node.metadata.resolved_at == "entry"
+            return Passed(answer=answer, parameters=prepared.config if keeps else None)
+        case Park():
+            return Parked(answer=answer)
+        case End(result=result):
+            plain = result if result is msgspec.UNSET else json.normal(result, "the result")
+            return Ended(result=plain)
+        case Mapping():
+            raise _bad_answer("an edge map inside an edge map")
+        case _:
+            assert_never(answer)
+
+
+def _raised(error: BaseException) -> ErrorInfo:
+    """The error object of an exception that a node raised (LANGUAGE, section 5)."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    message = str(error).encode(errors="replace").decode() or name
+    return ErrorInfo(code="NODE_ERROR", message=message, recoverable=True, details={"class": name})

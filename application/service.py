@@ -1,0 +1,153 @@
+"""The service as its interfaces use it: the engine on a thread and loop of its own, questions from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+from application.engine import Engine
+from application.ports import EventLog, Nodes, Summary, Views
+from application.programs import Programs
+from application.projector import Projector
+from application.queries import Queries
+from application.requests import Accepted, Done, Submission
+from domain.commands import OutsideCommand
+from domain.errors import ClewError, Unavailable
+
+logger = logging.getLogger("clew.service")
+T = TypeVar("T")
+UNFINISHED_PAGE: Final = 1_000
+LIST_WAIT_S: Final = 2.0
+"""How long a list waits at most for the views to reach a position."""
+
+
+class Service:
+    """One store, its engine and its lists. Start it, ask it from any thread or loop, stop it.
+
+    `make_engine` is called on the engine's own loop with what is to be called after each commit.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        views: Views,
+        nodes: Nodes,
+        programs: Programs,
+        make_engine: Callable[[Callable[[int], None]], Engine],
+    ) -> None:
+        self.nodes = nodes
+        self.programs = programs
+        self.queries = Queries(log, views, programs, nodes)
+        self._log = log
+        self._views = views
+        self._projector = Projector(log, views)
+        self._make_engine = make_engine
+        self._engine: Engine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run_loop, name="clew-engine", daemon=True)
+        self._loop_is_up = threading.Event()
+        self.ready = False
+
+    def start(self) -> None:
+        """Bring the lists up to the log, take up what is unfinished, and begin. Raises ClewError when it can't."""
+        self._projector.catch_up()
+        unfinished = self._unfinished()
+        self._thread.start()
+        self._loop_is_up.wait()
+        self._run(self._start_engine(unfinished)).result()
+        self._projector.start()
+        self.ready = True
+
+    def stop(self) -> None:
+        """Stop beginning steps, record what is known, and release the store. Safe to call once, started or not."""
+        self.ready = False
+        if self._engine is not None and self._loop is not None:
+            self._run(self._engine.stop()).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._projector.stop()
+        self._views.close()
+        self._log.close()
+
+    def _unfinished(self) -> list[Summary]:
+        found: list[Summary] = []
+        cursor = None
+        while True:
+            page = self._views.executions(status=("running", "suspended"), limit=UNFINISHED_PAGE, cursor=cursor)
+            found.extend(page.items)
+            cursor = page.next
+            if cursor is None:
+                return found
+
+    def _run_loop(self) -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        self._loop = loop
+        loop.call_soon(self._loop_is_up.set)
+        try:
+            loop.run_forever()
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    async def _start_engine(self, unfinished: list[Summary]) -> None:
+        self._engine = self._make_engine(lambda position: self._projector.wake())
+        await self._engine.start(unfinished)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        if self._loop is None or self._loop.is_closed():
+            work.close()
+            raise Unavailable("The engine is not running.")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _working_engine(self) -> Engine:
+        if self._engine is None:
+            raise Unavailable("The engine is not running.")
+        return self._engine
+
+    # From another loop
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """Begin an execution (see `Engine.submit`)."""
+        return await asyncio.wrap_future(self._run(self._working_engine().submit(submission)))
+
+    async def command(self, execution_id: str, command: OutsideCommand) -> Done:
+        """Ask something of an execution (see `Engine.command`)."""
+        return await asyncio.wrap_future(self._run(self._working_engine().command(execution_id, command)))
+
+    async def settled(self, execution_id: str, timeout_s: float) -> bool:
+        """Wait until an execution has ended, parked or paused (see `Engine.settled`)."""
+        return await asyncio.wrap_future(self._run(self._working_engine().settled(execution_id, timeout_s)))
+
+    # From a plain thread
+
+    def submit_and_wait(self, submission: Submission) -> Accepted:
+        """Like `submit`, for callers without a loop."""
+        return self._run(self._working_engine().submit(submission)).result()
+
+    def command_and_wait(self, execution_id: str, command: OutsideCommand) -> Done:
+        """Like `command`, for callers without a loop."""
+        return self._run(self._working_engine().command(execution_id, command)).result()
+
+    def wait_settled(self, execution_id: str, timeout_s: float) -> bool:
+        """Like `settled`, for callers without a loop."""
+        return self._run(self._working_engine().settled(execution_id, timeout_s)).result()
+
+    def lists_reach(self, position: int) -> bool:
+        """Wait a little until the lists show what is recorded at a position. False: they don't yet."""
+        return self._projector.wait_for(position, LIST_WAIT_S)
+
+    def sickness(self) -> str | None:
+        """Why the service can't do its work now, or None."""
+        if not self.ready:
+            return "The service is starting or stopping."
+        try:
+            self._log.position()
+        except ClewError as error:
+            return error.message
+        return None

@@ -1,0 +1,154 @@
+"""What can be asked of an execution: by people, and by the engine that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from domain.errors import ErrorInfo
+from domain.events import CommandKey
+from domain.limits import Limits
+from domain.node import Park, Pass
+from domain.patches import Patch
+from domain.program import Program
+
+if TYPE_CHECKING:
+    from domain.problems import Problem
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision is made by, besides the execution itself.
+
+    `check_schema` (JSON Schema, value) gives what breaks the schema, as pointers into the value.
+    """
+
+    program: Program
+    limits: Limits
+    check_schema: Callable[[Any, Any], list[Problem]]
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """Begin an execution of the rules' program. `initial_state` None: the definition's own."""
+
+    now: int
+    actor: str = ""
+    initial_state: dict[str, Any] | None = None
+    labels: dict[str, str] = {}
+    key: CommandKey | None = None
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
+    """Begin the next visit of a branch, or another attempt of the one that a crash interrupted."""
+
+    now: int
+    branch: str = ""
+    worker: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class Took(msgspec.Struct, frozen=True, kw_only=True):
+    """The node took an edge (None: none), with JSON data."""
+
+    edge: str | None
+    data: Any = None
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """An iterator asked for one more pass. `parameters` are those that its frame is to keep."""
+
+    answer: Pass
+    parameters: dict[str, Any] | None = None
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A control node asked to wait."""
+
+    answer: Park
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """A control node asked to complete the execution. `result` UNSET: there is none to store."""
+
+    result: Any = msgspec.UNSET
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A setter's value was resolved."""
+
+    value: Any
+
+
+class Erred(msgspec.Struct, frozen=True, kw_only=True):
+    """The visit came to an error: raised, returned, or the engine's own."""
+
+    error: ErrorInfo
+
+
+Outcome = Took | Passed | Parked | Ended | Stored | Erred
+
+
+class Finish(msgspec.Struct, frozen=True, kw_only=True):
+    """Record how a visit came out. `patch` is what the node wrote, as it saw the state; `reads` what it read itself."""
+
+    now: int
+    outcome: Outcome
+    branch: str = ""
+    patch: Patch = ()
+    reads: tuple[str, ...] = ()
+
+
+class Recover(msgspec.Struct, frozen=True, kw_only=True):
+    """Take over after a crash."""
+
+    now: int
+    worker: str
+
+
+class FireDue(msgspec.Struct, frozen=True, kw_only=True):
+    """End every wait whose time has come."""
+
+    now: int
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """A message for a wait: the oldest of that name, or the one at `address` (and `visit`, if not 0)."""
+
+    now: int
+    name: str
+    payload: Any = None
+    address: str = ""
+    visit: int = 0
+    actor: str = ""
+    reason: str = ""
+    key: CommandKey | None = None
+
+
+class PersonCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plain commands of people share."""
+
+    now: int
+    actor: str = ""
+    reason: str = ""
+    key: CommandKey | None = None
+
+
+class Pause(PersonCommand, frozen=True, kw_only=True):
+    """Let no further step begin."""
+
+
+class Resume(PersonCommand, frozen=True, kw_only=True):
+    """Go on after a pause, or try a failed execution again."""
+
+
+class Retry(PersonCommand, frozen=True, kw_only=True):
+    """Try a failed execution again, from the step that failed."""
+
+
+class Cancel(PersonCommand, frozen=True, kw_only=True):
+    """End the execution now."""
+
+
+OutsideCommand = Signal | Pause | Resume | Retry | Cancel
+Command = Start | Begin | Finish | Recover | FireDue | Signal | Pause | Resume | Retry | Cancel

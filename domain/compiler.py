@@ -1,0 +1,187 @@
+"""From a definition to a program, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from domain import json
+from domain.checks import check_steps
+from domain.errors import InvalidDefinition
+from domain.limits import Limits
+from domain.node import NodeCatalog, NodeMetadata
+from domain.options import options_of, settings_of
+from domain.outline import Outline, Report, StepOutline
+from domain.parameters import compile_parameters
+from domain.paths import parse_path
+from domain.problems import Problem, nearest, pointer
+from domain.program import Program, Setter, Step
+from domain.routing import Router, continuation
+from domain.values import Value, compile_value
+
+KNOWN_KEYS: Final = ("id", "name", "version", "workflow", "initialState", "description", "$schema", "settings")
+ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+MAX_PROBLEMS: Final = 100
+"""Problems reported at once; past it one more says that there are others."""
+
+
+class _Problems(list[Problem]):
+    """All problems so far, errors and warnings."""
+
+    def errors(self) -> bool:
+        return any(problem.severity == "error" for problem in self)
+
+    def ordered(self) -> tuple[Problem, ...]:
+        ordered = sorted(self, key=lambda problem: problem.severity != "error")
+        if len(ordered) <= MAX_PROBLEMS:
+            return tuple(ordered)
+        more = Problem(code="MORE", path="", message=f"{len(ordered) - MAX_PROBLEMS} more problems are not listed.")
+        return (*ordered[:MAX_PROBLEMS], more)
+
+
+def compile_definition(
+    definition: Any, nodes: NodeCatalog, *, limits: Limits | None = None, known: tuple[Problem, ...] = ()
+) -> Program:
+    """The program of a decoded JSON definition.
+
+    Runs nothing. Raises InvalidDefinition with every problem at once, `known` ones (such as duplicate keys) included;
+    warnings alone are in the program.
+    """
+    problems = _Problems(known)
+    report = problems.append
+    limits = limits or Limits()
+    if not isinstance(definition, dict):
+        report(
+            Problem(code="SCHEMA", path="", message="A workflow is a JSON object with id, name, version and workflow.")
+        )
+        raise InvalidDefinition(problems.ordered())
+    _check_document(definition, report)
+    lowered = settings_of(definition, limits, report)
+    steps = _compile_steps(definition, nodes, lowered, report)
+    if problems.errors():
+        raise InvalidDefinition(problems.ordered())
+    return Program(
+        hash=json.digest(definition),
+        id=definition["id"],
+        name=definition["name"],
+        version=definition["version"],
+        initial_state=definition.get("initialState", {}),
+        steps=steps,
+        max_steps=lowered.steps,
+        index={step.address: step.index for step in steps},
+        warnings=problems.ordered(),
+    )
+
+
+def _check_document(definition: dict[str, Any], report: Report) -> None:
+    _check_text(definition, "id", ID, "letters, digits, _ and -", report)
+    _check_text(definition, "name", re.compile(r"(?s).+"), "at least one character", report)
+    _check_text(definition, "version", VERSION, "three numbers such as 1.0.0", report)
+    if not isinstance(definition.get("initialState", {}), dict):
+        report(Problem(code="SCHEMA", path="/initialState", message="initialState is an object."))
+    for key in definition:
+        if key not in KNOWN_KEYS:
+            close = nearest(key, KNOWN_KEYS)
+            message = f"{key!r} is not a key of a workflow; it is kept, and means nothing."
+            report(Problem(code="UNKNOWN_KEY", path=pointer(key), message=message, severity="warning", nearest=close))
+
+
+def _check_text(definition: dict[str, Any], key: str, pattern: re.Pattern[str], rule: str, report: Report) -> None:
+    value = definition.get(key)
+    if key not in definition:
+        report(Problem(code="SCHEMA", path="", message=f"A workflow needs {key!r} ({rule})."))
+    elif not isinstance(value, str) or not pattern.fullmatch(value):
+        report(Problem(code="SCHEMA", path=pointer(key), message=f"{key} is a text of {rule}."))
+
+
+def _compile_steps(definition: dict[str, Any], nodes: NodeCatalog, limits: Limits, report: Report) -> tuple[Step, ...]:
+    listed = definition.get("workflow")
+    if not isinstance(listed, list) or not listed:
+        place = "/workflow" if "workflow" in definition else ""
+        report(Problem(code="SCHEMA", path=place, message="workflow is an array of at least one step."))
+        return ()
+    outline = Outline(lambda node_id: _exit_edges(nodes, node_id), report)
+    outline.read(listed)
+    router = Router(outline, nodes.names(), report)
+    router.find_targets()
+    if len(outline.steps) > limits.definition_steps:
+        message = f"The workflow has {len(outline.steps):,} steps; at most {limits.definition_steps:,} are allowed."
+        report(Problem(code="TOO_MANY_STEPS", path="/workflow", message=message))
+        return ()
+    steps = tuple(_compile_step(step, router, nodes, limits, report) for step in outline.steps)
+    check_steps(definition, outline, steps, jumped_to=router.jumped_to, nodes=nodes, report=report)
+    return steps
+
+
+def _exit_edges(nodes: NodeCatalog, node_id: str) -> tuple[str, ...]:
+    node = nodes.find(node_id)
+    return node.metadata.exit_edges if node is not None else ()
+
+
+def _compile_step(step: StepOutline, router: Router, nodes: NodeCatalog, limits: Limits, report: Report) -> Step:
+    node = nodes.find(step.node) if step.kind == "node" else None
+    early: dict[str, Value] = {}
+    late: dict[str, Value] = {}
+    setter = None
+    if step.kind == "setter":
+        setter = _setter(step, report)
+    elif node is None:
+        message = f"There is no node {step.node!r}."
+        report(
+            Problem(code="UNKNOWN_NODE", path=step.address, message=message, nearest=nearest(step.node, nodes.names()))
+        )
+    else:
+        _adopt_iterations(step, node.metadata)
+        early, late = compile_parameters(step, node.metadata, report)
+        _check_edges(step, node.metadata, report)
+    return Step(
+        index=step.index,
+        address=step.address,
+        name=step.name,
+        node=step.node,
+        blocks=step.block.chain,
+        depth=len(step.block.loops),
+        loop=step.loop,
+        keeps_input=step.kind == "setter" or (node is not None and node.metadata.keeps_input),
+        options=options_of(step, limits, iterates=node is not None and node.metadata.iterates, report=report),
+        parameters=early,
+        late=late,
+        routes=router.routes_of(step),
+        next=continuation(step),
+        setter=setter,
+    )
+
+
+def _setter(step: StepOutline, report: Report) -> Setter | None:
+    try:
+        path = parse_path(step.key)
+    except ValueError as error:
+        report(Problem(code="INVALID_PATH", path=step.address, message=f"{step.key!r} is not a state path: {error}"))
+        return None
+    if not path:
+        report(Problem(code="INVALID_PATH", path=step.address, message="$ itself can't be set: set its keys."))
+        return None
+    problems: list[Problem] = []
+    value = compile_value(step.value, path=step.address, problems=problems)
+    for problem in problems:
+        report(problem)
+    return Setter(path, value)
+
+
+def _adopt_iterations(step: StepOutline, metadata: NodeMetadata) -> None:
+    """`maxIterations` of a node that has such a parameter means the engine's option of that name."""
+    known = metadata.parameters or {}
+    if "maxIterations" in known and isinstance(step.parameters.get("maxIterations"), int):
+        step.options.setdefault("$maxIterations", step.parameters["maxIterations"])
+
+
+def _check_edges(step: StepOutline, metadata: NodeMetadata, report: Report) -> None:
+    if metadata.edges is None:
+        return
+    takes = {*metadata.edges, "error"}
+    for edge in step.routes:
+        if edge and edge not in takes:
+            message = f"{metadata.id} never takes the edge {edge!r}; it takes {', '.join(sorted(takes))}."
+            path = step.address + pointer(edge + "?")
+            report(Problem(code="UNKNOWN_EDGE", path=path, message=message, nearest=nearest(edge, takes)))

@@ -1,0 +1,148 @@
+"""The only place with rules: what happens when something is asked of an execution as it stands."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from domain.commands import (
+    Begin,
+    Cancel,
+    Command,
+    Finish,
+    FireDue,
+    Pause,
+    PersonCommand,
+    Recover,
+    Resume,
+    Retry,
+    Rules,
+    Signal,
+    Start,
+)
+from domain.draft import Draft
+from domain.errors import Refused, StepFailure, Unacceptable
+from domain.events import Cancelled, ExecutionEvent, ExecutionStarted, Paused, Resumed
+from domain.execution import Execution
+from domain.taking import check_weight
+from domain.visits import begin, finish, recover
+from domain.waiting import end_what_can, fire_due, receive
+
+
+def decide(execution: Execution, command: Command, rules: Rules) -> tuple[ExecutionEvent, ...]:
+    """The events that a command leads to; none when what it asks for is so already.
+
+    Pure. Raises Refused when the command does not fit what the execution is doing, Unacceptable when it never could.
+    """
+    draft = Draft(execution)
+    _decide(draft, command, rules)
+    return tuple(draft.events)
+
+
+def _decide(draft: Draft, command: Command, rules: Rules) -> None:
+    match command:
+        case Begin():
+            begin(draft, rules, command)
+        case Finish():
+            if not draft.execution.has_ended:  # results that come after the end are refused
+                finish(draft, rules, command)
+        case Start():
+            _start(draft, rules, command)
+        case Signal():
+            _refuse_ended(draft, "take a signal")
+            receive(draft, rules, command)
+        case FireDue():
+            fire_due(draft, rules, command.now)
+        case Recover():
+            recover(draft, rules, command)
+        case Pause():
+            _pause(draft, command)
+        case Resume():
+            _resume(draft, rules, command)
+        case Retry():
+            _retry(draft, command)
+        case Cancel():
+            _refuse_ended(draft, "be cancelled")
+            draft.record(Cancelled(time=command.now, actor=command.actor, reason=command.reason, key=command.key))
+        case _:
+            assert_never(command)
+
+
+def _start(draft: Draft, rules: Rules, command: Start) -> None:
+    if draft.execution.version:
+        raise Refused(f"There is an execution {draft.execution.id!r} already.", code="EXECUTION_EXISTS")
+    program = rules.program
+    initial = program.initial_state if command.initial_state is None else command.initial_state
+    draft.record(
+        ExecutionStarted(
+            time=command.now,
+            actor=command.actor,
+            workflow=program.id,
+            workflow_version=program.version,
+            definition_hash=program.hash,
+            initial_state=initial,
+            first=program.steps[0].address,
+            labels=command.labels,
+            key=command.key,
+        )
+    )
+    try:
+        check_weight(draft.execution, rules)
+    except StepFailure as failure:
+        raise Unacceptable(failure.message, code="STATE_LIMIT", details=failure.details) from failure
+
+
+def _refuse_ended(draft: Draft, what: str) -> None:
+    status = draft.execution.status
+    if draft.execution.has_ended:
+        raise Refused(f"The execution is {status}: it can't {what} any more.", code="EXECUTION_ENDED")
+
+
+def _pause(draft: Draft, command: Pause) -> None:
+    _refuse_ended(draft, "be paused")
+    if draft.execution.status != "paused":
+        draft.record(Paused(time=command.now, actor=command.actor, reason=command.reason, key=command.key))
+
+
+def _resume(draft: Draft, rules: Rules, command: Resume) -> None:
+    match draft.execution.status:
+        case "running":
+            return
+        case "suspended":
+            raise Refused(f"The execution is waiting: {_waits(draft.execution)}.", code="WAITING")
+        case "paused":
+            draft.record(_resumed(command, "person"))
+            end_what_can(draft, rules, command.now)
+        case "failed":
+            _retry(draft, command)
+        case "completed" | "cancelled":
+            _refuse_ended(draft, "be resumed")
+        case _:
+            assert_never(draft.execution.status)
+
+
+def _retry(draft: Draft, command: PersonCommand) -> None:
+    if draft.execution.status != "failed" or draft.execution.failure is None:
+        raise Refused(
+            f"Only a failed execution can be retried; this one is {draft.execution.status}.", code="NOT_FAILED"
+        )
+    draft.record(_resumed(command, "retry", address=draft.execution.failure.address))
+
+
+def _resumed(command: PersonCommand, cause: str, *, address: str = "") -> Resumed:
+    return Resumed(
+        time=command.now,
+        actor=command.actor,
+        cause="retry" if cause == "retry" else "person",
+        address=address,
+        reason=command.reason,
+        key=command.key,
+    )
+
+
+def _waits(execution: Execution) -> str:
+    """What a suspended execution waits for, for people."""
+    parts: list[str] = []
+    for _, visit, wait in execution.waits():
+        what = "its due time" if wait.kind == "timer" else f"{wait.kind} {wait.name!r}"
+        parts.append(f"{what} at {visit.address}")
+    return "; ".join(parts)

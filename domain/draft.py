@@ -1,0 +1,70 @@
+"""A decision while it is being made: the events so far, and the execution as they leave it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.errors import ErrorInfo
+from domain.events import ExecutionEvent
+from domain.evolve import evolve
+from domain.execution import Branch, Execution, Visit
+from domain.program import Step
+
+
+class Draft:
+    """Events decided on so far. Each is folded at once, so that what follows is decided on what is already true."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.events: list[ExecutionEvent] = []
+
+    def record(self, event: ExecutionEvent) -> None:
+        """Add an event."""
+        self.execution = evolve(self.execution, event)
+        self.events.append(event)
+
+    def mark(self) -> tuple[Execution, int]:
+        """Where the draft is now, for `back_to`."""
+        return self.execution, len(self.events)
+
+    def back_to(self, mark: tuple[Execution, int]) -> None:
+        """Forget what was recorded since the mark."""
+        self.execution = mark[0]
+        del self.events[mark[1] :]
+
+    def branch(self, name: str) -> Branch:
+        """A branch as it stands now."""
+        return self.execution.branches[name]
+
+    def visit(self, name: str) -> Visit:
+        """The visit that is open in a branch."""
+        visit = self.branch(name).visit
+        assert visit is not None, f"branch {name!r} of {self.execution.id} has no open visit"
+        return visit
+
+
+def engine_error(code: str, message: str, *, details: Any = None, recoverable: bool = False) -> ErrorInfo:
+    """One of the engine's own errors."""
+    return ErrorInfo(code=code, message=message, details=details, recoverable=recoverable)
+
+
+def returned_error(step: Step, data: Any) -> ErrorInfo:
+    """The error that a returned `error` edge stands for (LANGUAGE, section 5)."""
+    if isinstance(data, dict) and isinstance(data.get("code"), str) and isinstance(data.get("message"), str):
+        return error_from_json(data)
+    label = step.name or step.address
+    if isinstance(data, str):
+        return ErrorInfo(code="NODE_ERROR", message=data or f"{label} took error")
+    return ErrorInfo(code="NODE_ERROR", message=f"{label} took error", details=data)
+
+
+def error_from_json(data: dict[str, Any]) -> ErrorInfo:
+    """The error of an error object; fields that are missing or of no known value get their defaults."""
+    known = ("validation", "configuration", "state", "runtime", "system")
+    return ErrorInfo(
+        type=data["type"] if data.get("type") in known else "runtime",
+        code=data["code"],
+        message=data["message"],
+        recoverable=data.get("recoverable") is True,
+        details=data.get("details"),
+    )

@@ -1,0 +1,264 @@
+"""What happened: the events of an execution's log, each under a short tag that never changes.
+
+A stored event is its tag and the compact JSON of its fields; fields at their default are left out. Time is integer
+microseconds since the epoch. Events that end or concern a visit carry its address, running number and attempt, so that
+a reader needs no other event to place them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from domain.errors import ErrorInfo
+from domain.patches import Op
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What every event has: when it happened, and who made it happen (empty: the engine)."""
+
+    tag: ClassVar[str] = ""
+    time: int
+    actor: str = ""
+
+
+class CommandKey(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The idempotency key a command came with, and the hash of its request."""
+
+    key: str
+    request: str
+
+
+class DefinitionStored(Event, frozen=True, kw_only=True):
+    """A definition was stored under its content hash (version 1 of the stream of that hash)."""
+
+    tag: ClassVar[str] = "definition_stored"
+    definition: dict[str, Any]
+
+
+class ExecutionStarted(Event, frozen=True, kw_only=True):
+    """An execution begins: what it runs, on what state, asked by whom."""
+
+    tag: ClassVar[str] = "execution_started"
+    workflow: str
+    workflow_version: str
+    definition_hash: str
+    initial_state: dict[str, Any]
+    first: str
+    """Address of the first step."""
+    labels: dict[str, str] = {}
+    key: CommandKey | None = None
+
+
+class NodeStarted(Event, frozen=True, kw_only=True):
+    """A visit begins, or another attempt of it. Durable before an effect can happen."""
+
+    tag: ClassVar[str] = "node_started"
+    address: str
+    step: str
+    node: str
+    pass_: str = msgspec.field(name="pass")
+    visit: int
+    attempt: int = 1
+    branch: str = ""
+    worker: str = ""
+    fence: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class VisitEvent(Event, frozen=True, kw_only=True):
+    """What events about a visit in progress share."""
+
+    address: str
+    visit: int
+    attempt: int = 1
+    branch: str = ""
+
+
+class StateUpdated(VisitEvent, frozen=True, kw_only=True):
+    """The visit changed the state: a patch against the version before."""
+
+    tag: ClassVar[str] = "state_updated"
+    patch: tuple[Op, ...]
+
+
+class LoopEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A loop is entered: what its frame keeps until it is left.
+
+    `parameters` are those of an iterator that resolves them once; `saved` the position keys' values at entry, `unset`
+    the position keys that were not there.
+    """
+
+    parameters: dict[str, Any] | None = None
+    saved: dict[str, Any] = {}
+    unset: tuple[str, ...] = ()
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """`error` is bound to the edge's data inside a block (its address), by a route into it or by a jump."""
+
+    block: str
+    jump: bool = False
+
+
+class EdgeTaken(VisitEvent, frozen=True, kw_only=True):
+    """A visit ends by an edge (null: none). Says where the branch goes on, so that routing is history.
+
+    `output` is the edge's data, or `outputAt` the pointer of the place where the visit's own patch has it. `target` is
+    the address of the next step (null: the branch is at its end). `keep` is the number of loop frames that stay (absent:
+    all); `enter` pushes the step's own frame, `again` begins its next pass. `bindings` is the number of bindings of
+    `error` that stay (absent: all), `bind` one more. `reads` are the top-level state keys that the node read itself.
+    """
+
+    tag: ClassVar[str] = "edge_taken"
+    edge: str | None = None
+    output: Any = msgspec.UNSET
+    output_at: str = ""
+    target: str | None = None
+    keep: int = -1
+    enter: LoopEntry | None = None
+    again: bool = False
+    bindings: int = -1
+    bind: Binding | None = None
+    keeps_input: bool = False
+    reads: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class NodeFailed(VisitEvent, frozen=True, kw_only=True):
+    """A visit ends by an error that no route took."""
+
+    tag: ClassVar[str] = "node_failed"
+    error: ErrorInfo
+    warnings: tuple[str, ...] = ()
+
+
+class WaitFor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What a parked visit waits for. `since` is when it parked, `due` when it stops waiting (microseconds)."""
+
+    kind: Literal["timer", "signal", "approval"]
+    since: int
+    name: str = ""
+    due: int | None = None
+    schema: Any = None
+    choices: tuple[str, ...] = ()
+    about: dict[str, Any] = {}
+
+
+class Suspended(VisitEvent, frozen=True, kw_only=True):
+    """A visit parks: no thread, no task, until its wait is over. `dropped` are kept signals that broke the schema."""
+
+    tag: ClassVar[str] = "suspended"
+    wait: WaitFor
+    dropped: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class SignalReceived(Event, frozen=True, kw_only=True):
+    """A signal came in, and is kept until a wait of its name takes it."""
+
+    tag: ClassVar[str] = "signal_received"
+    name: str
+    payload: Any = None
+    reason: str = ""
+    key: CommandKey | None = None
+
+
+class Resumed(Event, frozen=True, kw_only=True):
+    """The execution goes on: a wait is over (`timer`, `timeout`, `signal`), a person said so (`person`, `retry`).
+
+    `signal` is the version of the `SignalReceived` that ended the wait. A `person` ends a pause, and due times move by
+    the paused time. A `retry` begins a new walk at the step that failed.
+    """
+
+    tag: ClassVar[str] = "resumed"
+    cause: Literal["timer", "timeout", "signal", "person", "retry"]
+    address: str = ""
+    visit: int = 0
+    branch: str = ""
+    signal: int = 0
+    reason: str = ""
+    key: CommandKey | None = None
+
+
+class Paused(Event, frozen=True, kw_only=True):
+    """From here on no step begins; those in flight finish and are recorded."""
+
+    tag: ClassVar[str] = "paused"
+    reason: str = ""
+    key: CommandKey | None = None
+
+
+class Recovered(Event, frozen=True, kw_only=True):
+    """A worker took over after a crash. With an address: that visit was in flight, and runs again as a new attempt."""
+
+    tag: ClassVar[str] = "recovered"
+    worker: str
+    address: str = ""
+    visit: int = 0
+    attempt: int = 0
+    branch: str = ""
+
+
+class Completed(Event, frozen=True, kw_only=True):
+    """The execution reached its end."""
+
+    tag: ClassVar[str] = "completed"
+
+
+class Failed(Event, frozen=True, kw_only=True):
+    """The execution ended by an error; its state and position are kept."""
+
+    tag: ClassVar[str] = "failed"
+    error: ErrorInfo
+    address: str = ""
+    visit: int = 0
+    branch: str = ""
+
+
+class Cancelled(Event, frozen=True, kw_only=True):
+    """A person ended the execution; results that come later are refused."""
+
+    tag: ClassVar[str] = "cancelled"
+    reason: str = ""
+    key: CommandKey | None = None
+
+
+ExecutionEvent = (
+    ExecutionStarted
+    | NodeStarted
+    | StateUpdated
+    | EdgeTaken
+    | NodeFailed
+    | Suspended
+    | SignalReceived
+    | Resumed
+    | Paused
+    | Recovered
+    | Completed
+    | Failed
+    | Cancelled
+)
+AnyEvent = ExecutionEvent | DefinitionStored
+
+EVENT_TYPES: dict[str, type[AnyEvent]] = {
+    kind.tag: kind
+    for kind in (
+        DefinitionStored,
+        ExecutionStarted,
+        NodeStarted,
+        StateUpdated,
+        EdgeTaken,
+        NodeFailed,
+        Suspended,
+        SignalReceived,
+        Resumed,
+        Paused,
+        Recovered,
+        Completed,
+        Failed,
+        Cancelled,
+    )
+}
+"""The event of each tag that is written today. Tags of the past are upcast before they get here."""

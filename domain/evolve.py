@@ -1,0 +1,287 @@
+"""The fold: an execution after one more event. Total, without rules, and never in doubt about history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from domain import json
+from domain.events import (
+    Cancelled,
+    CommandKey,
+    Completed,
+    EdgeTaken,
+    ExecutionEvent,
+    ExecutionStarted,
+    Failed,
+    NodeFailed,
+    NodeStarted,
+    Paused,
+    Recovered,
+    Resumed,
+    SignalReceived,
+    StateUpdated,
+    Suspended,
+)
+from domain.execution import Bound, Branch, Execution, Failure, Frame, KeptSignal, Status, Visit, heavier
+from domain.patches import apply, find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def fold(events: Iterable[ExecutionEvent], base: Execution) -> Execution:
+    """The execution after all of these events, in order."""
+    for event in events:
+        base = evolve(base, event)
+    return base
+
+
+def evolve(execution: Execution, event: ExecutionEvent) -> Execution:
+    """The execution after one event. Needs neither the program nor any other stream."""
+    after = _evolve(execution, event)
+    return replace(after, version=execution.version + 1, updated=event.time)
+
+
+def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:
+    match event:
+        case NodeStarted():
+            return _node_started(execution, event)
+        case StateUpdated():
+            changed = replace(execution, state=apply(execution.state, event.patch))
+            return heavier(changed, len(json.encode(event.patch)))
+        case EdgeTaken():
+            return _edge_taken(execution, event)
+        case NodeFailed():
+            return _with_branch(execution, event.branch, replace(execution.branches[event.branch], visit=None))
+        case Suspended():
+            return _suspended(execution, event)
+        case Resumed():
+            return _resumed(execution, event)
+        case SignalReceived():
+            return _signal_received(execution, event)
+        case Recovered():
+            return _recovered(execution, event)
+        case Paused():
+            return replace(_with_key(execution, event.key), status="paused", paused_at=event.time)
+        case ExecutionStarted():
+            return _execution_started(execution, event)
+        case Completed():
+            return replace(execution, status="completed", ended=event.time)
+        case Failed():
+            failure = Failure(error=event.error, address=event.address, visit=event.visit)
+            return replace(execution, status="failed", ended=event.time, failure=failure)
+        case Cancelled():
+            return replace(_with_key(execution, event.key), status="cancelled", ended=event.time)
+        case _:
+            assert_never(event)
+
+
+def _execution_started(execution: Execution, event: ExecutionStarted) -> Execution:
+    started = replace(
+        execution,
+        status="running",
+        workflow=event.workflow,
+        workflow_version=event.workflow_version,
+        definition_hash=event.definition_hash,
+        labels=event.labels,
+        state=event.initial_state,
+        branches={"": Branch(address=event.first)},
+        started=event.time,
+        key=event.key,
+    )
+    return heavier(started, len(json.encode(event.initial_state)))
+
+
+def _node_started(execution: Execution, event: NodeStarted) -> Execution:
+    branch = execution.branches[event.branch]
+    before = branch.visit
+    visit = Visit(
+        address=event.address,
+        pass_=event.pass_,
+        number=event.visit,
+        attempt=event.attempt,
+        started=event.time,
+        recoveries=before.recoveries if before is not None else 0,
+    )
+    if before is not None:  # another attempt of the same visit
+        return _with_branch(execution, event.branch, replace(branch, visit=visit))
+    entered = replace(_count_entry(branch, event.address), address=event.address, visit=visit)
+    return replace(
+        _with_branch(execution, event.branch, entered),
+        steps=execution.steps + 1,
+        visits={**execution.visits, event.address: event.visit},
+        step_names=_name_step(execution.step_names, event),
+    )
+
+
+def _name_step(names: dict[str, str], event: NodeStarted) -> dict[str, str]:
+    return names if names.get(event.address) == event.step else {**names, event.address: event.step}
+
+
+def _count_entry(branch: Branch, address: str) -> Branch:
+    if not branch.frames:
+        return replace(branch, entries=_plus_one(branch.entries, address))
+    top = branch.frames[-1]
+    return replace(branch, frames=(*branch.frames[:-1], replace(top, entries=_plus_one(top.entries, address))))
+
+
+def _plus_one(counts: dict[str, int], key: str) -> dict[str, int]:
+    return {**counts, key: counts.get(key, 0) + 1}
+
+
+def _edge_taken(execution: Execution, event: EdgeTaken) -> Execution:
+    branch = execution.branches[event.branch]
+    data = output_of(event, execution.state)
+    value = None if data is msgspec.UNSET else data
+    after = replace(
+        branch,
+        address=event.target,
+        visit=None,
+        frames=_frames(branch, event, value),
+        bindings=_bindings(branch, event, value),
+        input=branch.input if event.keeps_input else value,
+    )
+    outputs = execution.outputs
+    name = execution.step_names.get(event.address, "")
+    if value is not None and name:
+        outputs = {**outputs, name: value}
+    moved = replace(_with_branch(execution, event.branch, after), outputs=outputs)
+    return heavier(moved, len(json.encode((value, event.enter))))
+
+
+def output_of(event: EdgeTaken, state: Mapping[str, Any]) -> Any:
+    """The data of a taken edge; `state` is the state after the visit's own patch. UNSET: no data."""
+    return find(state, event.output_at) if event.output_at else event.output
+
+
+def _frames(branch: Branch, event: EdgeTaken, data: Any) -> tuple[Frame, ...]:
+    frames = branch.frames if event.keep < 0 else branch.frames[: event.keep]
+    if event.enter is None and not event.again:
+        return frames
+    item = data.get("item") if isinstance(data, dict) else None
+    if event.enter is None:
+        top = frames[-1]
+        return (*frames[:-1], replace(top, index=top.index + 1, item=item, entries={}))
+    entries = frames[-1].entries if frames else branch.entries
+    entered = Frame(
+        address=event.address,
+        entry=entries.get(event.address, 1),
+        item=item,
+        parameters=event.enter.parameters,
+        saved=event.enter.saved,
+        unset=event.enter.unset,
+    )
+    return (*frames, entered)
+
+
+def _bindings(branch: Branch, event: EdgeTaken, data: Any) -> tuple[Bound, ...]:
+    kept = branch.bindings if event.bindings < 0 else branch.bindings[: event.bindings]
+    if event.bind is None:
+        return kept
+    return (*kept, Bound(block=event.bind.block, jump=event.bind.jump, error=data))
+
+
+def _suspended(execution: Execution, event: Suspended) -> Execution:
+    branch = execution.branches[event.branch]
+    if branch.visit is None:
+        return execution
+    parked = replace(branch, visit=replace(branch.visit, wait=event.wait))
+    after = _drop(_with_branch(execution, event.branch, parked), event.wait.name, event.dropped)
+    return replace(after, status=_status(after))
+
+
+def _resumed(execution: Execution, event: Resumed) -> Execution:
+    execution = _with_key(execution, event.key)
+    match event.cause:
+        case "timer" | "timeout" | "signal":
+            return _wait_over(execution, event)
+        case "person":
+            return _unpaused(execution, event.time)
+        case "retry":
+            return _retried(execution, event)
+        case _:
+            assert_never(event.cause)
+
+
+def _wait_over(execution: Execution, event: Resumed) -> Execution:
+    branch = execution.branches[event.branch]
+    visit = branch.visit
+    if visit is None or visit.wait is None:
+        return execution
+    execution = _drop(execution, visit.wait.name, (event.signal,) if event.signal else ())
+    awake = _with_branch(execution, event.branch, replace(branch, visit=replace(visit, wait=None)))
+    return replace(awake, status=_status(awake))
+
+
+def _unpaused(execution: Execution, now: int) -> Execution:
+    moved = now - execution.paused_at if execution.paused_at is not None else 0
+    branches = {name: _moved(branch, moved) for name, branch in execution.branches.items()}
+    after = replace(execution, branches=branches, paused_at=None, status="running")
+    return replace(after, status=_status(after))
+
+
+def _moved(branch: Branch, by: int) -> Branch:
+    visit = branch.visit
+    if visit is None or visit.wait is None or visit.wait.due is None:
+        return branch
+    return replace(branch, visit=replace(visit, wait=replace(visit.wait, due=visit.wait.due + by)))
+
+
+def _retried(execution: Execution, event: Resumed) -> Execution:
+    """A new walk from where the failed one stood: the step that failed is visited again."""
+    branch = execution.branches[event.branch]
+    again = replace(branch, address=event.address or branch.address, visit=None)
+    return replace(
+        _with_branch(execution, event.branch, again),
+        status="running",
+        walk=execution.walk + 1,
+        steps=0,
+        visits={},
+        failure=None,
+        ended=None,
+    )
+
+
+def _signal_received(execution: Execution, event: SignalReceived) -> Execution:
+    kept = KeptSignal(version=execution.version + 1, payload=event.payload, actor=event.actor, time=event.time)
+    waiting = execution.kept.get(event.name, ())
+    return replace(_with_key(execution, event.key), kept={**execution.kept, event.name: (*waiting, kept)})
+
+
+def _recovered(execution: Execution, event: Recovered) -> Execution:
+    branch = execution.branches.get(event.branch)
+    if branch is None or branch.visit is None or not event.address:
+        return execution
+    visit = replace(branch.visit, recoveries=branch.visit.recoveries + 1)
+    return _with_branch(execution, event.branch, replace(branch, visit=visit))
+
+
+def _drop(execution: Execution, name: str, versions: tuple[int, ...]) -> Execution:
+    """The execution without some kept signals of a name."""
+    if not versions:
+        return execution
+    left = tuple(signal for signal in execution.kept.get(name, ()) if signal.version not in versions)
+    kept = {key: value for key, value in execution.kept.items() if key != name}
+    return replace(execution, kept={**kept, name: left} if left else kept)
+
+
+def _status(execution: Execution) -> Status:
+    """Suspended when every open branch is parked, else running; a pause outlasts both."""
+    if execution.status == "paused":
+        return "paused"
+    for branch in execution.branches.values():
+        if branch.address is not None and (branch.visit is None or branch.visit.wait is None):
+            return "running"
+    return "suspended"
+
+
+def _with_key(execution: Execution, key: CommandKey | None) -> Execution:
+    return execution if key is None else replace(execution, keys={**execution.keys, key.key: key})
+
+
+def _with_branch(execution: Execution, name: str, branch: Branch) -> Execution:
+    return replace(execution, branches={**execution.branches, name: branch})

@@ -1,0 +1,188 @@
+"""An execution as it stands at one version: the fold of its events."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from domain import json
+from domain.errors import ErrorInfo
+from domain.events import CommandKey, WaitFor
+
+Status = Literal["running", "suspended", "paused", "completed", "failed", "cancelled"]
+ENDED: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
+ROOT = ""
+"""Name of the branch that an execution begins with."""
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry into a loop: its step, the entry count of that step, the pass it is in, and what it keeps until it is left.
+
+    `entries` counts how often each step was entered in this pass.
+    """
+
+    address: str
+    entry: int
+    index: int = 0
+    item: Any = None
+    parameters: dict[str, Any] | None = None
+    saved: dict[str, Any] = {}
+    unset: tuple[str, ...] = ()
+    entries: dict[str, int] = {}
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """A binding of `error`: valid inside a block; one made by a jump ends when another is made."""
+
+    block: str
+    jump: bool
+    error: Any
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit that has begun and not ended: in flight, or parked when it has a `wait`.
+
+    `number` is its running count in the walk, `pass_` its place among the passes of the loops around it, `started` the
+    time of its newest attempt, `recoveries` how often a crash interrupted it.
+    """
+
+    address: str
+    pass_: str
+    number: int
+    attempt: int
+    started: int
+    recoveries: int = 0
+    wait: WaitFor | None = None
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one strand of an execution stands: the step to visit next or being visited (None: at its end)."""
+
+    address: str | None
+    frames: tuple[Frame, ...] = ()
+    bindings: tuple[Bound, ...] = ()
+    entries: dict[str, int] = {}
+    input: Any = None
+    visit: Visit | None = None
+
+
+class KeptSignal(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal that no wait has taken yet. `version` is that of its event."""
+
+    version: int
+    payload: Any
+    actor: str
+    time: int
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an execution failed, and at which visit."""
+
+    error: ErrorInfo
+    address: str
+    visit: int
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything there is to know of an execution at `version`. Values are shared between versions: never change them.
+
+    `visits` counts the visits of each step in this walk, `steps` all of them; `outputs` holds each step's last edge data
+    by name; `kept` early signals by name; `keys` the commands that came with an idempotency key. Times are microseconds.
+    `weight` is never less than `exact_weight`; `counted` is what that was when it was last counted.
+    """
+
+    id: str
+    version: int = 0
+    status: Status = "running"
+    workflow: str = ""
+    workflow_version: str = ""
+    definition_hash: str = ""
+    labels: dict[str, str] = {}
+    state: dict[str, Any] = {}
+    walk: int = 1
+    steps: int = 0
+    visits: dict[str, int] = {}
+    outputs: dict[str, Any] = {}
+    step_names: dict[str, str] = {}
+    branches: dict[str, Branch] = {}
+    kept: dict[str, tuple[KeptSignal, ...]] = {}
+    keys: dict[str, CommandKey] = {}
+    failure: Failure | None = None
+    paused_at: int | None = None
+    started: int = 0
+    updated: int = 0
+    ended: int | None = None
+    key: CommandKey | None = None
+    weight: int = 0
+    counted: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen in this walk."""
+        return self.status in ENDED
+
+    @property
+    def due(self) -> int | None:
+        """When the next wait ends by itself, or None: nothing does (or the execution is paused or has ended)."""
+        if self.status not in ("running", "suspended"):
+            return None
+        dues = [wait.due for _, _, wait in self.waits() if wait.due is not None]
+        return min(dues, default=None)
+
+    def waits(self) -> list[tuple[str, Visit, WaitFor]]:
+        """(branch, visit, wait) of every parked visit, longest waiting first."""
+        found = [
+            (name, branch.visit, branch.visit.wait)
+            for name, branch in self.branches.items()
+            if branch.visit is not None and branch.visit.wait is not None
+        ]
+        return sorted(found, key=lambda entry: entry[2].since)
+
+    def in_flight(self) -> list[tuple[str, Visit]]:
+        """(branch, visit) of every visit that has begun and neither ended nor parked."""
+        return [
+            (name, branch.visit)
+            for name, branch in self.branches.items()
+            if branch.visit is not None and branch.visit.wait is None
+        ]
+
+
+RECOUNT_SLACK = 65_536
+"""Bytes by which the estimated weight may be off before it is counted again."""
+
+
+def exact_weight(execution: Execution) -> int:
+    """What the limit on state counts: bytes of state, outputs and loop frames as JSON."""
+    frames = [branch.frames for branch in execution.branches.values()]
+    return len(json.encode((execution.state, execution.outputs, frames)))
+
+
+def heavier(execution: Execution, added: int) -> Execution:
+    """The execution after `added` bytes: an upper bound of its weight, counted exactly whenever it has doubled.
+
+    So a step costs no more for a large state, and the bound is never far off.
+    """
+    weight = execution.weight + added
+    if weight <= 2 * execution.counted + RECOUNT_SLACK:
+        return replace(execution, weight=weight)
+    exact = exact_weight(execution)
+    return replace(execution, weight=exact, counted=exact)
+
+
+def next_pass(branch: Branch, address: str) -> str:
+    """The pass of the visit that would begin now: `entry.index/` of each frame around it, then its own entry count.
+
+    Unique within a walk, because each frame names the entry that made it.
+    """
+    entries = branch.frames[-1].entries if branch.frames else branch.entries
+    around = "".join(f"{frame.entry}.{frame.index}/" for frame in branch.frames)
+    return f"{around}{entries.get(address, 0) + 1}"
+
+
+def idempotency_key(execution: Execution, visit: Visit) -> str:
+    """The key under which a visit's effects happen, over all its attempts."""
+    text = f"{execution.id}\n{execution.walk}\n{visit.address}\n{visit.pass_}"
+    return sha256(text.encode()).hexdigest()[:32]

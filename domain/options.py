@@ -1,0 +1,154 @@
+"""The engine's options of a step and the settings of a workflow, checked."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from domain.durations import milliseconds
+from domain.limits import Limits
+from domain.outline import Report, StepOutline
+from domain.problems import Problem, nearest, pointer
+from domain.program import Options
+
+OPTIONS: Final = (
+    "$node",
+    "$retry",
+    "$timeout",
+    "$output",
+    "$locks",
+    "$onCrash",
+    "$maxIterations",
+    "$concurrency",
+    "$breaker",
+)
+NOT_YET: Final = frozenset({"$retry", "$locks", "$concurrency", "$breaker"})
+SETTINGS: Final = (
+    "timeout",
+    "retry",
+    "maxSteps",
+    "maxIterations",
+    "onCriticalError",
+    "budget",
+    "priority",
+    "concurrencyKey",
+)
+SETTINGS_NOT_YET: Final = frozenset({"retry", "onCriticalError", "budget", "concurrencyKey"})
+
+
+class _Checked:
+    """Reads values of one object, reporting those that can't be used and giving their default instead."""
+
+    def __init__(self, values: dict[str, Any], path: str, report: Report) -> None:
+        self._values = values
+        self._path = path
+        self._report = report
+
+    def count(self, key: str, default: int, most: int) -> int:
+        value = self._values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            return self.bad(key, f"{key} is a whole number of at least 1.", default)
+        if value > most:
+            return self.bad(key, f"{key} may be at most {most:,} on this server.", default)
+        return value
+
+    def duration(self, key: str, default: int) -> int:
+        if key not in self._values:
+            return default
+        try:
+            value = milliseconds(self._values[key])
+        except ValueError as error:
+            return self.bad(key, f"{key}: {error}.", default)
+        if value < 1 or value > default:
+            return self.bad(key, f"{key} is at least 1 ms and at most the server's {default:,} ms.", default)
+        return value
+
+    def bad(self, key: str, message: str, default: int, close: str | None = None) -> int:
+        self._report(Problem(code="INVALID_OPTION", path=self._path + pointer(key), message=message, nearest=close))
+        return default
+
+
+def settings_of(definition: dict[str, Any], limits: Limits, report: Report) -> Limits:
+    """The server's limits, lowered as the definition's `settings` ask."""
+    values = definition.get("settings", {})
+    if not isinstance(values, dict):
+        report(Problem(code="SCHEMA", path="/settings", message="settings is an object."))
+        return limits
+    for key in values:
+        if key not in SETTINGS:
+            report(_unknown_setting(key))
+        elif key in SETTINGS_NOT_YET:
+            report(_not_yet(f"/settings{pointer(key)}", key))
+    checked = _Checked(values, "/settings", report)
+    return Limits(
+        definition_bytes=limits.definition_bytes,
+        definition_depth=limits.definition_depth,
+        definition_steps=limits.definition_steps,
+        state_bytes=limits.state_bytes,
+        kept_signals=limits.kept_signals,
+        recoveries=limits.recoveries,
+        iterations_cap=limits.iterations_cap,
+        steps=checked.count("maxSteps", limits.steps, limits.steps),
+        iterations=checked.count("maxIterations", limits.iterations, limits.iterations_cap),
+        node_timeout_ms=checked.duration("timeout", limits.node_timeout_ms),
+    )
+
+
+def options_of(step: StepOutline, limits: Limits, *, iterates: bool, report: Report) -> Options:
+    """The options of a step. Unknown ones, and ones with a value they can't have, are reported."""
+    for key in step.options:
+        path = step.address + pointer(key)
+        if key not in OPTIONS:
+            close = nearest(key, OPTIONS)
+            message = f"{key} is not an engine option; those are {', '.join(OPTIONS)}."
+            report(Problem(code="UNKNOWN_OPTION", path=path, message=message, nearest=close))
+        elif key in NOT_YET:
+            report(_not_yet(path, key))
+    checked = _Checked(step.options, step.address, report)
+    if "$node" in step.options and not isinstance(step.options["$node"], str):
+        checked.bad("$node", "$node is the id of a node, as a literal text.", 0)
+    return Options(
+        output=_output(step, checked, iterates=iterates),
+        timeout_ms=checked.duration("$timeout", limits.node_timeout_ms),
+        max_iterations=_iterations(step, checked, limits),
+        on_crash=_on_crash(step, checked),
+    )
+
+
+def _iterations(step: StepOutline, checked: _Checked, limits: Limits) -> int:
+    return checked.count("$maxIterations", limits.iterations, limits.iterations_cap)
+
+
+def _output(step: StepOutline, checked: _Checked, *, iterates: bool) -> str | None:
+    if step.kind == "setter" or not step.name:
+        return None
+    default = None if iterates else step.name.replace("-", "_") + "_output"
+    value = step.options.get("$output", default)
+    if value is False:
+        return None
+    if value is None or (isinstance(value, str) and value):
+        return value
+    checked.bad("$output", "$output is the name of a state key, or false.", 0)
+    return default
+
+
+def _on_crash(step: StepOutline, checked: _Checked) -> Any:
+    value = step.options.get("$onCrash", "again")
+    if value in ("again", "fail", "pause"):
+        return value
+    checked.bad("$onCrash", '$onCrash is "fail" or "pause" (left out: the step runs again).', 0)
+    return "again"
+
+
+def _unknown_setting(key: str) -> Problem:
+    return Problem(
+        code="UNKNOWN_SETTING",
+        path=f"/settings{pointer(key)}",
+        severity="warning",
+        message=f"{key} is not a setting; those are {', '.join(SETTINGS)}.",
+        nearest=nearest(key, SETTINGS),
+    )
+
+
+def _not_yet(path: str, key: str) -> Problem:
+    message = f"{key} is part of the language, but this release of Clew does not run it yet. Leave it out."
+    return Problem(code="NOT_SUPPORTED", path=path, message=message)

@@ -1,0 +1,204 @@
+"""The first look at a definition: its blocks and steps as a tree, with everything that is wrong with its shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal
+
+from domain.problems import Problem, nearest, pointer
+
+NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
+STEP_KEY: Final = re.compile(r"[A-Za-z0-9_-]+(\.\.\.)?")
+LOOP_MARK: Final = "..."
+ALWAYS_EXITS: Final = frozenset({"error", "done", "complete", "false"})
+DIRECTIVES: Final = ("$end", "$fail", "$break", "$continue")
+
+Report = Callable[[Problem], None]
+
+
+class Block:
+    """A sequence of steps: the top level, or what a route leads into."""
+
+    def __init__(self, address: str, owner: StepOutline | None = None, *, body: bool = False) -> None:
+        self.address = address
+        self.owner = owner
+        self.body = body
+        """Whether it is a body of the loop that owns it."""
+        self.steps: list[StepOutline] = []
+        self.loops: tuple[StepOutline, ...] = ()
+        self.chain: tuple[str, ...] = (address,)
+        self.nesting = 0
+        if owner is not None:
+            self.loops = (*owner.block.loops, owner) if body else owner.block.loops
+            self.chain = (*owner.block.chain, address)
+            self.nesting = owner.block.nesting + 1
+
+    def around(self) -> Iterator[Block]:
+        """This block and those around it, from the inside."""
+        block: Block | None = self
+        while block is not None:
+            yield block
+            block = block.owner.block if block.owner is not None else None
+
+
+class StepOutline:
+    """A step as it is written. `routes` are the raw routes by edge, `blocks` the blocks that they lead into."""
+
+    def __init__(self, address: str, name: str, block: Block) -> None:
+        self.address = address
+        self.name = name
+        self.block = block
+        self.index = 0
+        self.position = 0
+        self.kind: Literal["node", "setter"] = "node"
+        self.node = name
+        self.key = name
+        self.value: Any = None
+        self.loop_mark = False
+        self.parameters: dict[str, Any] = {}
+        self.options: dict[str, Any] = {}
+        self.routes: dict[str, Any] = {}
+        self.blocks: dict[str, Block] = {}
+        self.exits: frozenset[str] = ALWAYS_EXITS
+
+    @property
+    def loop(self) -> bool:
+        """Whether it is a loop: written `name...`, or with a `loop?` route."""
+        return self.loop_mark or "loop" in self.routes
+
+    def is_body(self, edge: str) -> bool:
+        """Whether the route of this edge is run as a body of this loop."""
+        if self.loop_mark:
+            return edge not in self.exits
+        return edge == "loop"
+
+
+class Outline:
+    """All steps of a definition in document order. `exits_of` gives a node's own exit edges by its id."""
+
+    def __init__(self, exits_of: Callable[[str], tuple[str, ...]], report: Report) -> None:
+        self.steps: list[StepOutline] = []
+        self._exits_of = exits_of
+        self._report = report
+
+    def read(self, steps: list[Any]) -> Block:
+        """Read the top level, and everything inside it."""
+        top = Block("/workflow")
+        self._read_list(steps, top)
+        return top
+
+    def _read_list(self, items: list[Any], block: Block) -> None:
+        for index, item in enumerate(items):
+            address = f"{block.address}/{index}"
+            if isinstance(item, str):
+                self._read_text(item, address, block)
+            elif isinstance(item, dict):
+                self._read_object(item, address, block)
+            else:
+                self._error("SCHEMA", address, "A step is an object or the name of a node.")
+
+    def _read_text(self, text: str, address: str, block: Block) -> None:
+        if NAME.fullmatch(text):
+            self._add(StepOutline(address, text, block))
+            return
+        hint = ' To end here, write it as a route: "edge?": ' + f'"{text}".' if text in DIRECTIVES else ""
+        self._error("SCHEMA", address, f"{text!r} is not the name of a node (letters, digits, _ and -).{hint}")
+
+    def _read_object(self, item: dict[str, Any], address: str, block: Block) -> None:
+        if not item:
+            self._error("SCHEMA", address, "A step object needs at least one key: the name of its node.")
+        if len(item) > 1:
+            keys = ", ".join(item)
+            self._warn(
+                "SEVERAL_STEPS", address, f"Several keys in one object are several steps, in this order: {keys}."
+            )
+        for key, value in item.items():
+            self._read_key(key, value, address, block)
+
+    def _read_key(self, key: str, value: Any, parent: str, block: Block) -> None:
+        address = parent + pointer(key)
+        if key.startswith(("$.", "$[")):
+            step = StepOutline(address, "", block)
+            step.kind, step.key, step.node, step.value = "setter", key, "", value
+            self._add(step)
+        elif key.endswith("?"):
+            self._error(
+                "ROUTE_OUTSIDE_NODE",
+                address,
+                f"{key!r} is an edge, and only a node's configuration can route one: put it inside the step it belongs to.",
+            )
+        elif STEP_KEY.fullmatch(key):
+            self._read_step(key, value, address, block)
+        else:
+            self._error(
+                "SCHEMA", address, f"{key!r} is not a step key: a name (letters, digits, _, -), `name...` or `$.path`."
+            )
+
+    def _read_step(self, key: str, config: Any, address: str, block: Block) -> None:
+        step = StepOutline(address, key.removesuffix(LOOP_MARK), block)
+        step.key = key
+        step.loop_mark = key.endswith(LOOP_MARK)
+        self._add(step)
+        if not isinstance(config, dict):
+            self._error("SCHEMA", address, "A step's configuration is an object ({} for none).")
+            return
+        step.node = step.name
+        if isinstance(config.get("$node"), str):
+            step.node = config["$node"]
+        step.exits = ALWAYS_EXITS | frozenset(self._exits_of(step.node))
+        self._sort_keys(step, config)
+        for edge, route in step.routes.items():
+            self._read_route(step, edge, route)
+
+    def _sort_keys(self, step: StepOutline, config: dict[str, Any]) -> None:
+        for key, value in config.items():
+            if key.endswith("?"):
+                if not key[:-1]:
+                    self._error("SCHEMA", step.address + pointer(key), "An edge needs a name before its `?`.")
+                step.routes[key[:-1]] = value
+            elif key.startswith("$"):
+                step.options[key] = value
+            else:
+                step.parameters[key] = value
+
+    def _read_route(self, step: StepOutline, edge: str, route: Any) -> None:
+        address = route_address(step, edge)
+        if isinstance(route, (dict, list)):
+            block = Block(address, step, body=step.loop and step.is_body(edge))
+            step.blocks[edge] = block
+            if isinstance(route, list):
+                self._read_list(route, block)
+            else:
+                for key, value in route.items():
+                    self._read_key(key, value, address, block)
+        elif isinstance(route, str) and route.startswith("$") and route not in DIRECTIVES:
+            close = nearest(route, DIRECTIVES)
+            self._error("UNKNOWN_TARGET", address, f"{route!r} is not a target: {', '.join(DIRECTIVES)} are.", close)
+        elif not isinstance(route, str) and route is not None:
+            self._error("SCHEMA", address, "A route is a block ({…} or […]), the name of a step or node, or null.")
+
+    def run_node(self, step: StepOutline, edge: str, node: str) -> Block:
+        """The block that a route to a registered node stands for: that one node, without configuration."""
+        address = route_address(step, edge)
+        block = Block(address, step, body=step.loop and step.is_body(edge))
+        step.blocks[edge] = block
+        self._add(StepOutline(address, node, block))
+        return block
+
+    def _add(self, step: StepOutline) -> None:
+        step.index = len(self.steps)
+        step.position = len(step.block.steps)
+        self.steps.append(step)
+        step.block.steps.append(step)
+
+    def _error(self, code: str, path: str, message: str, close: str | None = None) -> None:
+        self._report(Problem(code=code, path=path, message=message, nearest=close))
+
+    def _warn(self, code: str, path: str, message: str) -> None:
+        self._report(Problem(code=code, path=path, message=message, severity="warning"))
+
+
+def route_address(step: StepOutline, edge: str) -> str:
+    """The address of a step's route."""
+    return step.address + pointer(edge + "?")

@@ -1,0 +1,129 @@
+"""A step's parameters: named, checked against the node's own description, and compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from domain.errors import ErrorInfo, StepFailure
+from domain.node import JsonType, NodeMetadata, Parameter
+from domain.outline import Report, StepOutline
+from domain.problems import Problem, nearest, pointer
+from domain.values import Value, compile_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ANY = Parameter()
+
+
+def compile_parameters(
+    step: StepOutline, metadata: NodeMetadata, report: Report
+) -> tuple[dict[str, Value], dict[str, Value]]:
+    """(parameters, late parameters) under their canonical names. Everything that can be wrong as written is reported."""
+    known = metadata.parameters
+    early: dict[str, Value] = {}
+    late: dict[str, Value] = {}
+    for key, value in step.parameters.items():
+        path = step.address + pointer(key)
+        name, spec = _spec(key, path, metadata, report)
+        if spec is None:
+            continue
+        if name in early or name in late:
+            report(Problem(code="DUPLICATE_PARAMETER", path=path, message=f"{key} and another key both mean {name}."))
+            continue
+        problems: list[Problem] = []
+        compiled = compile_value(value, path=path, problems=problems, lenient=spec.lenient, fill_bare=spec.fill_bare)
+        for problem in problems:
+            report(problem)
+        if compiled.constant:
+            _check_literal(value, name, path, spec, report)
+        (late if spec.late else early)[name] = compiled
+    for name, spec in (known or {}).items():
+        if spec.required and name not in early and name not in late:
+            message = f"{step.node} needs the parameter {name!r}."
+            report(Problem(code="MISSING_PARAMETER", path=step.address, message=message))
+    return early, late
+
+
+def _spec(key: str, path: str, metadata: NodeMetadata, report: Report) -> tuple[str, Parameter | None]:
+    if key.startswith("_"):  # a comment
+        return key, None
+    known = metadata.parameters
+    if known is None:
+        return key, _ANY
+    if key in known:
+        return key, known[key]
+    for name, spec in known.items():
+        if key in spec.aliases:
+            return name, spec
+    if metadata.extra is not None:
+        return key, metadata.extra
+    if key in metadata.gone:
+        message = f"{metadata.id} no longer has the parameter {key!r}; it is ignored."
+        report(Problem(code="PARAMETER_GONE", path=path, message=message, severity="warning"))
+    else:
+        names = [*known, *(alias for spec in known.values() for alias in spec.aliases)]
+        message = f"{metadata.id} has no parameter {key!r}; it has {', '.join(known) or 'none'}."
+        report(Problem(code="UNKNOWN_PARAMETER", path=path, message=message, nearest=nearest(key, names)))
+    return key, None
+
+
+def _check_literal(value: Any, name: str, path: str, spec: Parameter, report: Report) -> None:
+    if not has_type(value, spec.types):
+        message = f"{name} is {type_names(spec.types)}, not {kind_of(value)}."
+        report(Problem(code="PARAMETER_TYPE", path=path, message=message))
+    elif spec.enum and value not in spec.enum:
+        known = ", ".join(map(str, spec.enum))
+        close = nearest(str(value), [str(item) for item in spec.enum])
+        message = f"{value!r} is not one of the values that {name} knows: {known}."
+        report(Problem(code="UNKNOWN_VALUE", path=path, message=message, severity="warning", nearest=close))
+
+
+def check_resolved(config: Mapping[str, Any], metadata: NodeMetadata) -> None:
+    """Raise `INVALID_PARAMETER` for a resolved parameter whose type the node can't take."""
+    for name, spec in (metadata.parameters or {}).items():
+        if name in config and spec.types and not has_type(config[name], spec.types):
+            if config[name] is None and spec.lenient:
+                continue
+            found = kind_of(config[name])
+            message = f"{metadata.id}: {name} is {type_names(spec.types)}, not {found}"
+            details = {"parameter": name, "expected": list(spec.types), "found": found}
+            raise StepFailure(ErrorInfo(type="validation", code="INVALID_PARAMETER", message=message, details=details))
+
+
+def has_type(value: Any, types: tuple[JsonType, ...]) -> bool:
+    """Whether a JSON value has one of the types (none: any)."""
+    if not types or "any" in types:
+        return True
+    kind = kind_of(value)
+    if kind in types:
+        return True
+    return (kind == "integer" and "number" in types) or (
+        kind == "number" and "integer" in types and value == int(value)
+    )
+
+
+def kind_of(value: Any) -> JsonType:
+    """The JSON type of a value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case dict():
+            return "object"
+        case _:
+            return "any"
+
+
+def type_names(types: tuple[JsonType, ...]) -> str:
+    """The types as a person says them: `a string or a number`."""
+    return " or ".join(("an " if name[0] in "aeiou" else "a ") + name for name in types)

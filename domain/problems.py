@@ -1,0 +1,38 @@
+"""What is wrong with a definition, and where."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, rename="camel"):
+    """One thing a person should know about a document they sent.
+
+    `path` is the JSON Pointer of the offending value (of a key: the pointer that ends in that key).
+    `line` and `column` count from 1, columns in characters; they are filled in from the source text by whoever has it.
+    """
+
+    code: str
+    path: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+    nearest: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was most probably meant to be, or None."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def pointer(*tokens: str | int) -> str:
+    """The JSON Pointer (RFC 6901) of a sequence of keys and indexes."""
+    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)

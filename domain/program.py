@@ -1,0 +1,90 @@
+"""A compiled workflow: a flat tuple of steps, each with its address, parameters, routes and continuation resolved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from domain.paths import Path
+from domain.values import Value
+
+if TYPE_CHECKING:
+    from domain.problems import Problem
+
+END: Final = -1
+"""The target that lies behind the last step of the top level (or of a branch)."""
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an edge leads.
+
+    `go`: to the step at index `target`, keeping `keep` loop frames; `end` and `fail` end the execution. `body` begins a
+    pass of the loop whose step this is. `binds` is the address of the block in which an `error` edge binds `error` (by a
+    `jump`, or by leading into the block; empty: nowhere). `leads` says that the target gets the edge's data as `input`.
+    """
+
+    kind: Literal["go", "end", "fail"] = "go"
+    target: int = END
+    keep: int = 0
+    body: bool = False
+    binds: str = ""
+    jump: bool = False
+    leads: bool = False
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine's options of a step (`$…`). `output` is the state key of its edge data (None: none)."""
+
+    output: str | None
+    timeout_ms: int
+    max_iterations: int
+    on_crash: Literal["again", "fail", "pause"] = "again"
+
+
+class Setter(msgspec.Struct, frozen=True):
+    """What a `$.path` step does: store the value at the path."""
+
+    path: Path
+    value: Value
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step. `blocks` are the addresses of the blocks around it, outermost first; `depth` counts the loops whose body
+    it is in; `loop` says that it is a loop itself; `keeps_input` that it leaves `input` as it was. A setter has no name
+    and no node.
+    """
+
+    index: int
+    address: str
+    name: str
+    node: str
+    blocks: tuple[str, ...]
+    depth: int
+    loop: bool
+    keeps_input: bool
+    options: Options
+    parameters: dict[str, Value]
+    late: dict[str, Value]
+    routes: dict[str, Route]
+    next: Route
+    setter: Setter | None = None
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow that can be run. `warnings` are what validation would tell a person besides."""
+
+    hash: str
+    id: str
+    name: str
+    version: str
+    initial_state: dict[str, Any]
+    steps: tuple[Step, ...]
+    max_steps: int
+    index: dict[str, int]
+    """Step index by address."""
+    warnings: tuple[Problem, ...] = ()
+
+    def at(self, address: str) -> Step:
+        """The step of an address. Raises KeyError when there is none."""
+        return self.steps[self.index[address]]

@@ -1,0 +1,135 @@
+"""Where every edge leads: routes, jumps and continuations, resolved to step indexes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.outline import Block, Outline, Report, StepOutline, route_address
+from domain.problems import Problem, nearest
+from domain.program import END, Route
+
+
+class Router:
+    """Resolves the routes of an outline. Steps that a route to a node stands for are added to the outline first."""
+
+    def __init__(self, outline: Outline, nodes: frozenset[str], report: Report) -> None:
+        self._outline = outline
+        self._nodes = nodes
+        self._report = report
+        self._jumps: dict[tuple[int, str], StepOutline] = {}
+        self.jumped_to: set[int] = set()
+        """Indexes of the steps that some route jumps to."""
+
+    def find_targets(self) -> None:
+        """Decide of every named route whether it jumps to a step or runs a node."""
+        for step in list(self._outline.steps):
+            for edge, route in step.routes.items():
+                if isinstance(route, str) and not route.startswith("$"):
+                    self._find_target(step, edge, route)
+
+    def _find_target(self, step: StepOutline, edge: str, name: str) -> None:
+        address = route_address(step, edge)
+        for block in step.block.around():
+            found = [other for other in block.steps if other.name == name]
+            if len(found) > 1:
+                places = ", ".join(other.address for other in found)
+                self._error(
+                    "AMBIGUOUS_TARGET", address, f"{name!r} could be any of {places}. Give one its own name with $node."
+                )
+                return
+            if found:
+                self._jump(step, edge, found[0], address)
+                return
+        if name in self._nodes:
+            self._outline.run_node(step, edge, name)
+        else:
+            self._unknown(step, name, address)
+
+    def _jump(self, step: StepOutline, edge: str, target: StepOutline, address: str) -> None:
+        self._jumps[step.index, edge] = target
+        self.jumped_to.add(target.index)
+        if target.name in self._nodes:
+            self._report(
+                Problem(
+                    code="JUMP_NOT_RUN",
+                    path=address,
+                    severity="warning",
+                    message=f"{target.name!r} is a step ({target.address}) as well as a node: this jumps to the step. "
+                    f'To run the node once instead, write ["{target.name}"].',
+                )
+            )
+
+    def _unknown(self, step: StepOutline, name: str, address: str) -> None:
+        steps = {other.name for block in step.block.around() for other in block.steps if other.name}
+        close = nearest(name, steps | self._nodes)
+        message = f"There is no step {name!r} to jump to, and no node of that name to run."
+        self._report(Problem(code="UNKNOWN_TARGET", path=address, message=message, nearest=close))
+
+    def routes_of(self, step: StepOutline) -> dict[str, Route]:
+        """The resolved routes of a step, by edge."""
+        return {edge: self._resolve(step, edge, route) for edge, route in step.routes.items()}
+
+    def _resolve(self, step: StepOutline, edge: str, route: Any) -> Route:
+        if edge in step.blocks:
+            return self._into(step, edge, step.blocks[edge])
+        if (step.index, edge) in self._jumps:
+            return _jump_to(self._jumps[step.index, edge], edge)
+        match route:
+            case None:
+                return self._leave(step)
+            case "$end":
+                return Route(kind="end")
+            case "$fail":
+                return Route(kind="fail")
+            case "$break" | "$continue":
+                return self._loop_directive(step, edge, str(route))
+            case _:  # reported already
+                return Route()
+
+    def _into(self, step: StepOutline, edge: str, block: Block) -> Route:
+        binds = block.address if edge == "error" else ""
+        if block.steps:
+            keep = len(block.loops)
+            first = block.steps[0].index
+            return Route(target=first, keep=keep, body=block.body, binds=binds, leads=True)
+        if block.body:
+            return Route(target=step.index, keep=len(step.block.loops) + 1, body=True)
+        return continuation(step)
+
+    def _leave(self, step: StepOutline) -> Route:
+        """What `null` means: leave the loop whose step or body this is, else end the block."""
+        if step.loop:
+            return continuation(step)
+        block = step.block
+        return Route() if block.owner is None else continuation(block.owner)
+
+    def _loop_directive(self, step: StepOutline, edge: str, directive: str) -> Route:
+        own = step.loop
+        loops = step.block.loops
+        if not own and not loops:
+            self._error("OUTSIDE_LOOP", route_address(step, edge), f"{directive} stands in no loop.")
+            return Route()
+        loop = step if own else loops[-1]
+        if directive == "$break":
+            return continuation(loop)
+        return Route(target=loop.index, keep=len(loop.block.loops) + 1, body=own)
+
+    def _error(self, code: str, path: str, message: str) -> None:
+        self._report(Problem(code=code, path=path, message=message))
+
+
+def _jump_to(target: StepOutline, edge: str) -> Route:
+    binds = target.block.address if edge == "error" else ""
+    return Route(target=target.index, keep=len(target.block.loops), binds=binds, jump=True, leads=True)
+
+
+def continuation(step: StepOutline) -> Route:
+    """Where a step goes on when no edge is routed: the next of its block, else where its block goes on."""
+    block = step.block
+    if step.position + 1 < len(block.steps):
+        return Route(target=block.steps[step.position + 1].index, keep=len(block.loops))
+    if block.owner is None:
+        return Route(target=END)
+    if block.body:
+        return Route(target=block.owner.index, keep=len(block.owner.block.loops) + 1)
+    return continuation(block.owner)

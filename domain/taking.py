@@ -1,0 +1,235 @@
+"""How a visit ends: the edge it takes, what that writes, and where the branch goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from domain.commands import Rules
+from domain.draft import Draft, engine_error, error_from_json
+from domain.errors import ErrorInfo, StepFailure
+from domain.events import Binding, Completed, EdgeTaken, Failed, LoopEntry, NodeFailed, StateUpdated
+from domain.execution import Branch, Execution, Frame, exact_weight
+from domain.patches import Op, Patch, apply, escape, rebase, same
+from domain.program import END, Route, Step
+
+NEVER_ROUTED: Final = frozenset({"STEP_LIMIT", "STATE_LIMIT"})
+
+
+class Taking(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of one visit, as far as the node decides it.
+
+    `bind` are the position keys of an iterator's pass, `parameters` what its frame keeps, `bounded` whether it knows
+    its own count. `error` marks data as the error object of an error.
+    """
+
+    now: int
+    branch: str
+    edge: str | None
+    data: Any = None
+    patch: Patch = ()
+    reads: tuple[str, ...] = ()
+    bind: Mapping[str, Any] = {}
+    parameters: dict[str, Any] | None = None
+    bounded: bool = False
+
+
+def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route | None = None) -> None:
+    """End the visit by an edge (or by `route`, whatever the edge).
+
+    Raises StepFailure when it can't be taken: that is then how the visit came out.
+    """
+    route = route or step.routes.get(taking.edge or "", step.next)
+    branch = draft.branch(taking.branch)
+    if route.body and not taking.bounded:
+        _check_iterations(branch, step)
+    left = () if route.body else branch.frames[_kept(route) :]
+    writes = _Writes(draft.execution.state, taking.patch)
+    if route.kind != "fail":
+        writes.restore(left)
+    if route.body:
+        writes.store_all(taking.bind)
+    output_at = ""
+    if taking.data is not None and step.options.output is not None:
+        output_at = writes.store(step.options.output, taking.data)
+    _record_writes(draft, rules, taking, writes.ops)
+    entry = _entry(taking, writes.before) if route.body and not _revisits(branch, step) else None
+    draft.record(_edge_taken(draft, rules, step, taking=taking, route=route, entry=entry, output_at=output_at))
+    _finish_route(draft, step, taking, route)
+
+
+def _check_iterations(branch: Branch, step: Step) -> None:
+    done = branch.frames[-1].index + 1 if _revisits(branch, step) else 0
+    limit = step.options.max_iterations
+    if done >= limit:
+        message = f"{step.name} has run {limit:,} passes, which is its limit. Raise $maxIterations if it needs more."
+        raise StepFailure(engine_error("LOOP_LIMIT", message, details={"limit": limit}))
+
+
+def _revisits(branch: Branch, step: Step) -> bool:
+    """Whether the loop step is visited from its own body, its frame still open."""
+    return len(branch.frames) > step.depth and branch.frames[step.depth].address == step.address
+
+
+def _kept(route: Route) -> int:
+    return route.keep if route.kind == "go" else 0
+
+
+class _Writes:
+    """The operations of one patch, each made on the state as those before it leave it."""
+
+    def __init__(self, state: dict[str, Any], patch: Sequence[Op]) -> None:
+        self.before = state
+        self.ops: list[Op] = list(rebase(patch, state))
+        self._state = apply(state, self.ops)
+
+    def store(self, key: str, value: Any) -> str:
+        """Set a top-level key. Returns its pointer if that takes an operation, else nothing (it has the value)."""
+        pointer = f"/{escape(key)}"
+        if key in self._state:
+            if same(self._state[key], value):
+                return ""
+            self._add(Op("replace", pointer, value))
+        else:
+            self._add(Op("add", pointer, value))
+        return pointer
+
+    def store_all(self, values: Mapping[str, Any]) -> None:
+        for key, value in values.items():
+            self.store(key, value)
+
+    def restore(self, frames: Sequence[Frame]) -> None:
+        """Put back what the position keys of these frames held when their loops were entered, the outermost last."""
+        for frame in reversed(frames):
+            self.store_all(frame.saved)
+            for key in frame.unset:
+                if key in self._state:
+                    self._add(Op("remove", f"/{escape(key)}"))
+
+    def _add(self, op: Op) -> None:
+        self.ops.append(op)
+        self._state = apply(self._state, (op,))
+
+
+def _record_writes(draft: Draft, rules: Rules, taking: Taking, ops: Sequence[Op]) -> None:
+    if ops:
+        visit = draft.visit(taking.branch)
+        draft.record(
+            StateUpdated(
+                time=taking.now,
+                address=visit.address,
+                visit=visit.number,
+                attempt=visit.attempt,
+                branch=taking.branch,
+                patch=tuple(ops),
+            )
+        )
+    check_weight(draft.execution, rules)
+
+
+def check_weight(execution: Execution, rules: Rules) -> None:
+    """Raise `STATE_LIMIT` when the execution holds more than it may."""
+    limit = rules.limits.state_bytes
+    if execution.weight > limit and (weight := exact_weight(execution)) > limit:
+        message = f"The state of the execution is {weight:,} bytes; at most {limit:,} are allowed."
+        raise StepFailure(engine_error("STATE_LIMIT", message, details={"bytes": weight, "limit": limit}))
+
+
+def _entry(taking: Taking, before: Mapping[str, Any]) -> LoopEntry:
+    return LoopEntry(
+        parameters=taking.parameters,
+        saved={key: before[key] for key in taking.bind if key in before},
+        unset=tuple(key for key in taking.bind if key not in before),
+    )
+
+
+def _edge_taken(
+    draft: Draft, rules: Rules, step: Step, *, taking: Taking, route: Route, entry: LoopEntry | None, output_at: str
+) -> EdgeTaken:
+    branch = draft.branch(taking.branch)
+    visit = draft.visit(taking.branch)
+    target = rules.program.steps[route.target] if route.kind == "go" and route.target != END else None
+    has_output = taking.data is not None and not output_at
+    stays = route.body or route.kind == "fail" or _kept(route) == len(branch.frames)
+    return EdgeTaken(
+        time=taking.now,
+        address=visit.address,
+        visit=visit.number,
+        attempt=visit.attempt,
+        branch=taking.branch,
+        edge=taking.edge,
+        output=taking.data if has_output else msgspec.UNSET,
+        output_at=output_at,
+        target=target.address if target is not None else None,
+        keep=-1 if stays else _kept(route),
+        enter=entry,
+        again=route.body and entry is None,
+        bindings=_kept_bindings(branch, route, target),
+        bind=Binding(block=route.binds, jump=route.jump) if route.binds and taking.edge == "error" else None,
+        keeps_input=step.keeps_input and not (route.leads and taking.edge in step.routes),
+        reads=taking.reads,
+    )
+
+
+def _kept_bindings(branch: Branch, route: Route, target: Step | None) -> int:
+    """How many bindings of `error` stay: those of blocks around the target; one made by a jump ends with the next."""
+    inside = target.blocks if target is not None else ()
+    kept = 0
+    for bound in branch.bindings:
+        if bound.block not in inside or (bound.jump and route.binds):
+            break
+        kept += 1
+    return -1 if kept == len(branch.bindings) else kept
+
+
+def _finish_route(draft: Draft, step: Step, taking: Taking, route: Route) -> None:
+    number = draft.execution.visits[step.address]
+    if route.kind == "fail":
+        error = _bound_error(draft, step, taking)
+        draft.record(Failed(time=taking.now, error=error, address=step.address, visit=number, branch=taking.branch))
+    elif route.kind == "end" or draft.branch(taking.branch).address is None:
+        draft.record(Completed(time=taking.now))
+
+
+def _bound_error(draft: Draft, step: Step, taking: Taking) -> ErrorInfo:
+    if taking.edge == "error" and isinstance(taking.data, dict):
+        return error_from_json(taking.data)
+    bindings = draft.branch(taking.branch).bindings
+    if bindings:
+        return error_from_json(bindings[-1].error)
+    return engine_error("FAILED", f"{step.name or step.address} took {taking.edge}, which is routed to $fail")
+
+
+def fail_visit(draft: Draft, branch: str, error: ErrorInfo, *, now: int) -> None:
+    """End the visit and the execution by an error that nothing routes. The position stays for a retry."""
+    visit = draft.visit(branch)
+    draft.record(
+        NodeFailed(
+            time=now, address=visit.address, visit=visit.number, attempt=visit.attempt, branch=branch, error=error
+        )
+    )
+    draft.record(Failed(time=now, error=error, address=visit.address, visit=visit.number, branch=branch))
+
+
+def fail_or_route(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) -> None:
+    """End the visit by an error: by its `error?` route, else the execution fails. `taking.patch` is kept either way.
+
+    When that patch does not fit, that is the error, and nothing of the patch is written.
+    """
+    step = rules.program.at(draft.visit(taking.branch).address)
+    mark = draft.mark()
+    try:
+        if "error" in step.routes and error.code not in NEVER_ROUTED:
+            take(draft, rules, step, replace(taking, edge="error", data=error.as_json(), bind={}, parameters=None))
+        else:
+            _record_writes(draft, rules, taking, rebase(taking.patch, draft.execution.state))
+            fail_visit(draft, taking.branch, error, now=taking.now)
+    except StepFailure as failure:
+        draft.back_to(mark)
+        if taking.patch:
+            fail_or_route(draft, rules, failure.error, replace(taking, patch=()))
+        else:
+            fail_visit(draft, taking.branch, failure.error, now=taking.now)

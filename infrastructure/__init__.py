@@ -1,0 +1,1 @@
+"""With what: the event store, the views, the node library and whatever else touches the world."""

@@ -1,0 +1,115 @@
+"""What the nodes of the library share: parameters checked and completed, and errors returned rather than raised."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from domain import json
+from domain.errors import ErrorInfo, StepFailure
+from domain.node import Answer, Edge, NodeMetadata, WorkflowNode
+from domain.parameters import has_type, kind_of, type_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from domain.context import ExecutionContext
+    from domain.node import Parameter
+
+LIBRARY_VERSION = "1.0.0"
+
+
+class WritesNothing(StepFailure):
+    """A failure after which the node leaves the state alone, instead of writing its result keys as null."""
+
+
+def bad_parameter(message: str, *, parameter: str = "", allowed: Iterable[Any] = ()) -> ErrorInfo:
+    """The error object of a value that a node can't take. Its message ends with the allowed values."""
+    values = list(allowed)
+    details: dict[str, Any] = {"parameter": parameter}
+    if values:
+        details["allowed"] = values
+        message = f"{message}; allowed: {', '.join(map(str, values))}"
+    return ErrorInfo(type="validation", code="INVALID_PARAMETER", message=message, details=details)
+
+
+def invalid(message: str, *, parameter: str = "", allowed: Iterable[Any] = ()) -> StepFailure:
+    """`bad_parameter` as a failure to raise inside a library node, which returns it on its `error` edge."""
+    return StepFailure(bad_parameter(message, parameter=parameter, allowed=allowed))
+
+
+def completed(metadata: NodeMetadata, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with defaults filled in, in a new object. Raises `INVALID_PARAMETER` for one that does not fit.
+
+    A lenient parameter that was a missing reference is null by now: it takes its default.
+    """
+    filled = dict(config)
+    for name, spec in (metadata.parameters or {}).items():
+        if name in filled and not (spec.lenient and filled[name] is None):
+            _check(name, filled[name], spec)
+        elif spec.default is not msgspec.UNSET:
+            filled[name] = spec.default
+        elif spec.required and name not in filled:
+            raise invalid(f"{metadata.id} needs the parameter {name}", parameter=name)
+    return filled
+
+
+def _check(name: str, value: Any, spec: Parameter) -> None:
+    if spec.types and not has_type(value, spec.types):
+        raise invalid(f"{name} is {type_names(spec.types)}, not {kind_of(value)}", parameter=name)
+    if spec.enum and value not in spec.enum:
+        raise invalid(f"{name} can't be {shown(value)}", parameter=name, allowed=spec.enum)
+
+
+def shown(value: Any) -> str:
+    """A JSON value as it is quoted in a message: compact, and cut when it is long."""
+    text = json.encode(value).decode()
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def as_text(value: Any) -> str:
+    """A JSON value as text: text as it is, everything else as compact JSON."""
+    return value if isinstance(value, str) else json.encode(value).decode()
+
+
+class LibraryNode(WorkflowNode):
+    """A node of the library. It does its work in `run`, with parameters already checked and completed.
+
+    A failure raised in `run` is returned on the `error` edge with the result keys written as null (NODES,
+    "Conventions"); so `run` writes to the state last, when nothing can fail any more. Anything else it raises is a bug.
+    """
+
+    inline: ClassVar[bool] = True
+    keeps_config: ClassVar[bool] = True
+
+    def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Check the parameters, run, and return what goes wrong on the `error` edge."""
+        try:
+            return self.run(context, completed(self.metadata, config))
+        except WritesNothing as failure:
+            return Edge("error", failure.error.as_json())
+        except StepFailure as failure:
+            for key in self.result_keys(config):
+                context.state[key] = None
+            return Edge("error", failure.error.as_json())
+
+    @abstractmethod
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Do the work of one visit."""
+
+    def result_keys(self, config: Mapping[str, Any]) -> Iterable[str]:
+        """The state keys that hold the result, written as null when the node returns an error."""
+        del config
+        return self.metadata.outputs or ()
+
+
+def items_of(context: ExecutionContext) -> list[Any]:
+    """The list that a list node works on: its parameter, else the previous edge data's, else the state's `items`."""
+    items = context.inputs.get("items")
+    if not isinstance(items, list):
+        found = "nothing" if "items" not in context.inputs else kind_of(items)
+        message = f"items is a list, not {found}: give it, or let the node before put items in its edge data"
+        raise invalid(message, parameter="items")
+    return items

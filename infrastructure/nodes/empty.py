@@ -1,0 +1,31 @@
+"""`empty`: a step that does nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from domain.node import Answer, Edge, NodeMetadata
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode
+
+if TYPE_CHECKING:
+    from domain.context import ExecutionContext
+
+
+class Empty(LibraryNode):
+    """Takes its one edge, and nothing else."""
+
+    metadata = NodeMetadata(
+        id="empty",
+        name="Empty",
+        version=LIBRARY_VERSION,
+        description="Does nothing.",
+        outputs=(),
+        edges=("nothing",),
+        effect="none",
+        parameters={},
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Go on."""
+        del context, config
+        return Edge("nothing")

@@ -1,0 +1,69 @@
+"""`fail` and `end`: the two ways in which a workflow says that it is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from domain.errors import ErrorInfo
+from domain.node import Answer, Edge, End, NodeMetadata, Parameter
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode
+
+if TYPE_CHECKING:
+    from domain.context import ExecutionContext
+
+
+class Fail(LibraryNode):
+    """Takes `error` with an error object of the author's own."""
+
+    metadata = NodeMetadata(
+        id="fail",
+        name="Fail",
+        version=LIBRARY_VERSION,
+        description="Fails the execution, unless its error? route leads on.",
+        outputs=(),
+        edges=(),
+        effect="none",
+        parameters={
+            "message": Parameter(types=("string",), required=True),
+            "code": Parameter(types=("string",), default="FAILED"),
+            "type": Parameter(
+                types=("string",), default="runtime", enum=("validation", "configuration", "state", "runtime", "system")
+            ),
+            "details": Parameter(),
+            "recoverable": Parameter(types=("boolean",), default=False),
+        },
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Fail."""
+        del context
+        error = ErrorInfo(
+            type=config["type"],
+            code=config["code"] or "FAILED",
+            message=config["message"],
+            recoverable=config["recoverable"],
+            details=config.get("details"),
+        )
+        return Edge("error", error.as_json())
+
+
+class Finish(LibraryNode):
+    """Completes the execution from wherever it is."""
+
+    metadata = NodeMetadata(
+        id="end",
+        name="End",
+        version=LIBRARY_VERSION,
+        description="Completes the execution, first storing result under the state key of that name.",
+        outputs=("result",),
+        edges=(),
+        effect="none",
+        parameters={"result": Parameter()},
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Complete."""
+        del context
+        return End(config.get("result", msgspec.UNSET))

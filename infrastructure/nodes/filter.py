@@ -1,0 +1,60 @@
+"""`filter`: a list split by conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from domain.node import Answer, Edge, NodeMetadata, Parameter
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, items_of
+from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions
+
+if TYPE_CHECKING:
+    from domain.context import ExecutionContext
+
+
+class Filter(LibraryNode):
+    """Keeps the items that match, and says which edge is meant: something passed, or nothing did."""
+
+    metadata = NodeMetadata(
+        id="filter",
+        name="Filter",
+        version=LIBRARY_VERSION,
+        description="Splits items by conditions on their fields.",
+        inputs=("items",),
+        outputs=("filterPassed", "filterFiltered", "filterStats"),
+        edges=("passed", "filtered"),
+        exit_edges=("filtered",),
+        effect="none",
+        parameters={
+            "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
+            "conditions": Parameter(
+                types=("array",),
+                required=True,
+                description="Each {field, operation, dataType?, value?, value2?, combineWith?: AND or OR}.",
+            ),
+            "matchMode": Parameter(types=("string",), default="all", enum=MATCH_MODES),
+        },
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Split."""
+        matches = compile_conditions(config["conditions"], match_mode=config["matchMode"])
+        items = items_of(context)
+        passed: list[Any] = []
+        rejected: list[Any] = []
+        for item in items:
+            (passed if matches(item) else rejected).append(item)
+        counts = {"passedCount": len(passed), "filteredCount": len(rejected), "totalCount": len(items)}
+        context.state["filterPassed"] = passed
+        context.state["filterFiltered"] = rejected
+        context.state["filterStats"] = {**counts, "passRate": _percent(len(passed), len(items))}
+        edge, kept = ("passed", passed) if passed else ("filtered", rejected)
+        return Edge(edge, {"items": kept, **counts})
+
+
+def _percent(part: int, whole: int) -> int | float:
+    """To two places, half away from zero; 0 of nothing."""
+    if not whole:
+        return 0
+    hundredths = (part * 20_000 + whole) // (2 * whole)
+    return hundredths // 100 if hundredths % 100 == 0 else hundredths / 100

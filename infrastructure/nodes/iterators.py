@@ -1,0 +1,203 @@
+"""`each`, `range` and `batch`: loops that know how many passes they make.
+
+The engine keeps the position, shows it in the state while a pass runs, and puts back what was there.
+"""
+
+from __future__ import annotations
+
+from math import ceil, isfinite
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from domain.node import Answer, Edge, NodeMetadata, Parameter, Pass
+from domain.operators import finish
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from domain.context import ExecutionContext
+
+
+class Iterator(LibraryNode):
+    """What iterators share: they write nothing themselves, and name the state keys that show the position."""
+
+    original_edge: ClassVar[str] = ""
+    """The pass edge of the original design, taken if the step routes it."""
+    position_keys: ClassVar[tuple[str, ...]] = ()
+    """The parameters that name state keys."""
+
+    def result_keys(self, config: Mapping[str, Any]) -> Iterable[str]:
+        """None: the engine writes the position."""
+        del config
+        return ()
+
+    def state_keys(self, config: Mapping[str, Any]) -> frozenset[str] | None:
+        """The position keys, where they are literals."""
+        known = self.metadata.parameters or {}
+        names = [config.get(name, known[name].default) for name in self.position_keys]
+        if any(not isinstance(name, str) or "{{" in name or name.startswith("$") for name in names):
+            return None
+        return frozenset(names)
+
+    def bound(self, config: Mapping[str, Any], *values: Any) -> dict[str, Any]:
+        """The position keys with their values. Raises `INVALID_PARAMETER` for keys that are empty or the same."""
+        keys = [config[name] for name in self.position_keys]
+        for parameter, key in zip(self.position_keys, keys, strict=True):
+            if not key:
+                raise invalid(f"{parameter} names a state key, and can't be empty", parameter=parameter)
+        if len(set(keys)) < len(keys):
+            message = f"{' and '.join(self.position_keys)} name the same state key {keys[0]!r}"
+            raise invalid(message, parameter=self.position_keys[-1])
+        return dict(zip(keys, values, strict=True))
+
+    def edge(self, context: ExecutionContext) -> str:
+        """The edge of a pass."""
+        return self.original_edge if self.original_edge in context.step.routed else "loop"
+
+
+def index_of(context: ExecutionContext) -> int:
+    """The index of the pass to decide on; 0 outside a loop."""
+    return context.loop.index if context.loop is not None else 0
+
+
+def finished(context: ExecutionContext, count: int) -> Edge:
+    """The answer after the last pass."""
+    return Edge("complete" if "complete" in context.step.routed else "done", {"count": count})
+
+
+def place(index: int, total: int) -> dict[str, Any]:
+    """Where a pass stands among all of them."""
+    return {"index": index, "total": total, "isFirst": index == 0, "isLast": index == total - 1}
+
+
+def _key(default: str, alias: str = "") -> Parameter:
+    return Parameter(types=("string",), default=default, aliases=(alias,) if alias else ())
+
+
+class Each(Iterator):
+    """One pass per element of a list."""
+
+    metadata = NodeMetadata(
+        id="each",
+        name="Each",
+        version=LIBRARY_VERSION,
+        description="Runs its body once per element of a list.",
+        outputs=("currentItem", "currentIndex"),
+        edges=("loop", "current-item", "done", "complete"),
+        effect="none",
+        parameters={
+            "items": Parameter(types=("array",), required=True),
+            "as": _key("currentItem", "itemKey"),
+            "indexAs": _key("currentIndex", "indexKey"),
+        },
+        iterates=True,
+        resolved_at="entry",
+    )
+    original_edge = "current-item"
+    position_keys = ("as", "indexAs")
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """The next element."""
+        items = config["items"]
+        index, total = index_of(context), len(items)
+        if index >= total:
+            return finished(context, total)
+        data = {"item": items[index], **place(index, total), "remaining": total - index - 1}
+        return Pass(edge=self.edge(context), data=data, bind=self.bound(config, items[index], index))
+
+
+class EveryArrayItem(Each):
+    """`each` under its original name."""
+
+    metadata = msgspec.structs.replace(Each.metadata, id="every-array-item", name="Every array item")
+
+
+class Range(Iterator):
+    """One pass per number, up to but without the last."""
+
+    metadata = NodeMetadata(
+        id="range",
+        name="Range",
+        version=LIBRARY_VERSION,
+        description="Runs its body for the numbers from start up to but without stop.",
+        outputs=("rangeValue", "rangeIndex"),
+        edges=("loop", "current_step", "done", "complete"),
+        effect="none",
+        parameters={
+            "start": Parameter(types=("number",), default=0),
+            "stop": Parameter(types=("number",), required=True),
+            "step": Parameter(types=("number",), default=1),
+            "as": _key("rangeValue", "valueKey"),
+            "indexAs": _key("rangeIndex", "indexKey"),
+        },
+        iterates=True,
+        resolved_at="entry",
+    )
+    original_edge = "current_step"
+    position_keys = ("as", "indexAs")
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """The next number."""
+        start, stop, step = config["start"], config["stop"], config["step"]
+        index, total = index_of(context), passes(start, stop, step)
+        if index >= total:
+            return finished(context, total)
+        value = finish(start + index * step, "start + index * step")
+        data = {"value": value, **place(index, total), "remaining": total - index - 1}
+        return Pass(edge=self.edge(context), data=data, bind=self.bound(config, value, index))
+
+
+def passes(start: int | float, stop: int | float, step: int | float) -> int:
+    """How many numbers `start + index * step` come before `stop`: exactly, also where the quotient is rounded."""
+    if step == 0:
+        raise invalid("step can't be 0", parameter="step")
+    if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):
+        return max(0, -((start - stop) // step))
+    quotient = (stop - start) / step
+    if not isfinite(quotient):
+        raise invalid("the numbers from start to stop can't be counted in such steps", parameter="step")
+    count = max(0, ceil(quotient))
+    if count and not _before(start + (count - 1) * step, stop, step):
+        return count - 1
+    return count + 1 if _before(start + count * step, stop, step) else count
+
+
+def _before(value: float, stop: float, step: float) -> bool:
+    return value < stop if step > 0 else value > stop
+
+
+class Batch(Iterator):
+    """One pass per group of elements of a list."""
+
+    metadata = NodeMetadata(
+        id="batch",
+        name="Batch",
+        version=LIBRARY_VERSION,
+        description="Runs its body once per group of at most size elements of a list.",
+        outputs=("currentBatch", "currentBatchIndex"),
+        edges=("loop", "done", "complete"),
+        effect="none",
+        parameters={
+            "items": Parameter(types=("array",), required=True),
+            "size": Parameter(types=("integer",), default=10),
+            "as": _key("currentBatch"),
+            "indexAs": _key("currentBatchIndex"),
+        },
+        iterates=True,
+        resolved_at="entry",
+    )
+    position_keys = ("as", "indexAs")
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """The next group."""
+        items, size = config["items"], int(config["size"])
+        if size < 1:
+            raise invalid(f"size is at least 1, not {size}", parameter="size")
+        index, total = index_of(context), -(-len(items) // size)
+        if index >= total:
+            return finished(context, total)
+        group = items[index * size : (index + 1) * size]
+        data = {"items": group, "size": len(group), **place(index, total)}
+        return Pass(edge=self.edge(context), data=data, bind=self.bound(config, group, index))

@@ -1,0 +1,50 @@
+"""The nodes that come with Clew, by where they are: each is imported when it is first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from infrastructure.nodes.registry import NodeRegistry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+LIBRARY: Final[Mapping[str, str]] = {
+    "approval": "infrastructure.nodes.waiting:Approval",
+    "batch": "infrastructure.nodes.iterators:Batch",
+    "each": "infrastructure.nodes.iterators:Each",
+    "editFields": "infrastructure.nodes.edit_fields:EditFields",
+    "empty": "infrastructure.nodes.empty:Empty",
+    "end": "infrastructure.nodes.endings:Finish",
+    "every-array-item": "infrastructure.nodes.iterators:EveryArrayItem",
+    "fail": "infrastructure.nodes.endings:Fail",
+    "filesystem": "infrastructure.nodes.filesystem:Filesystem",
+    "filter": "infrastructure.nodes.filter:Filter",
+    "log": "infrastructure.nodes.log:Log",
+    "logic": "infrastructure.nodes.logic:Logic",
+    "math": "infrastructure.nodes.arithmetic:Math",
+    "range": "infrastructure.nodes.iterators:Range",
+    "signal": "infrastructure.nodes.waiting:Signal",
+    "switch": "infrastructure.nodes.switch:Switch",
+    "wait": "infrastructure.nodes.waiting:Wait",
+    "while": "infrastructure.nodes.while_loop:While",
+}
+
+
+def standard_registry(
+    *, files_root: Path | None, nodes_dirs: Sequence[Path] = (), entry_points: bool = True
+) -> NodeRegistry:
+    """The library, then the nodes of the folders, then those of installed packages; the first of an id stays.
+
+    `files_root` is the one folder that `filesystem` may touch (None: it refuses).
+    """
+    registry = NodeRegistry()
+    for node_id, target in LIBRARY.items():
+        options = {"root": files_root} if node_id == "filesystem" else None
+        registry.register_lazy(node_id, target, reuse="singleton", options=options)
+    for directory in nodes_dirs:
+        registry.discover(directory)
+    if entry_points:
+        registry.load_entry_points()
+    return registry

@@ -1,0 +1,163 @@
+"""`wait`, `signal` and `approval`: steps that park until a time or a message comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema_rs
+
+from domain.durations import microseconds, milliseconds
+from domain.node import Answer, NodeMetadata, Parameter, Park
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
+from infrastructure.nodes.instants import instant, not_an_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from domain.context import ExecutionContext
+
+_DURATION: Final = ("number", "string")
+_RESERVED: Final = ("timeout", "error")
+_TIMEOUT: Final = Parameter(types=_DURATION, description="A duration; without one it waits for ever.")
+_SCHEMA: Final = Parameter(types=("object", "boolean"), description="JSON Schema of the payload.")
+
+
+def _due(context: ExecutionContext, config: Mapping[str, Any], name: str) -> int | None:
+    """Microseconds since the epoch at which the duration of that name ends; None without one."""
+    if name not in config:
+        return None
+    try:
+        return microseconds(context.now()) + milliseconds(config[name]) * 1_000
+    except ValueError as error:
+        raise invalid(f"{name}: {error}", parameter=name) from error
+
+
+def _schema(config: Mapping[str, Any]) -> Any:
+    """The schema of the payload, once it is known to be one. References to other documents are refused, not fetched."""
+    schema = config.get("schema")
+    if schema is None:
+        return None
+    try:
+        jsonschema_rs.validator_for(schema, offline=True)
+    except ValueError as error:
+        reason = str(error).partition("\n")[0]
+        raise invalid(f"schema is not a JSON Schema: {reason}", parameter="schema") from error
+    return schema
+
+
+def _text(config: Mapping[str, Any], name: str) -> str:
+    text: str = config[name]
+    if not text:
+        raise invalid(f"{name} can't be empty", parameter=name)
+    return text
+
+
+class Wait(LibraryNode):
+    """Parks for a time."""
+
+    metadata = NodeMetadata(
+        id="wait",
+        name="Wait",
+        version=LIBRARY_VERSION,
+        description="Parks for a duration, or until a time.",
+        outputs=(),
+        edges=("done",),
+        effect="none",
+        parameters={
+            "for": Parameter(types=_DURATION, description="Milliseconds, 90s, 5m, 2h, 1d or ISO 8601 (PT5M)."),
+            "until": Parameter(types=_DURATION, description="ISO 8601 text or epoch milliseconds."),
+        },
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Park."""
+        if ("for" in config) == ("until" in config):
+            raise invalid("wait needs exactly one of for and until", parameter="for")
+        due = _due(context, config, "for")
+        if due is None:
+            due = instant(config["until"])
+        if due is None:
+            raise invalid(f"until: {not_an_instant(config['until'])}", parameter="until")
+        return Park(kind="timer", due=max(due, microseconds(context.now())))
+
+
+class Signal(LibraryNode):
+    """Parks for a named message."""
+
+    metadata = NodeMetadata(
+        id="signal",
+        name="Signal",
+        version=LIBRARY_VERSION,
+        description="Parks until a signal of this name comes; its payload is the edge data.",
+        outputs=(),
+        edges=("received", "timeout"),
+        exit_edges=("timeout",),
+        effect="none",
+        parameters={
+            "name": Parameter(types=("string",), required=True),
+            "schema": _SCHEMA,
+            "timeout": _TIMEOUT,
+        },
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Park."""
+        name = _text(config, "name")
+        return Park(kind="signal", name=name, due=_due(context, config, "timeout"), schema=_schema(config))
+
+
+class Approval(LibraryNode):
+    """Parks for a person's choice, which is the edge."""
+
+    metadata = NodeMetadata(
+        id="approval",
+        name="Approval",
+        version=LIBRARY_VERSION,
+        description="Parks until a person chooses; the choice is the edge.",
+        outputs=(),
+        exit_edges=("timeout",),
+        effect="none",
+        parameters={
+            "title": Parameter(types=("string",), required=True),
+            "description": Parameter(types=("string",)),
+            "choices": Parameter(types=("array",), default=["approve", "reject"]),
+            "assignees": Parameter(types=("array",), default=[]),
+            "schema": Parameter(types=("object", "boolean"), description="JSON Schema of the form's data."),
+            "timeout": _TIMEOUT,
+        },
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Park."""
+        about = {
+            "title": _text(config, "title"),
+            "description": config.get("description"),
+            "assignees": list(_texts(config, "assignees")),
+        }
+        return Park(
+            kind="approval",
+            name=context.step.name,
+            due=_due(context, config, "timeout"),
+            schema=_schema(config),
+            choices=_choices(config),
+            about=about,
+        )
+
+
+def _texts(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = config[name]
+    for value in values:
+        if not isinstance(value, str) or not value:
+            raise invalid(f"{name} is a list of texts, not of {shown(value)}", parameter=name)
+    return tuple(values)
+
+
+def _choices(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Each is an edge, so none may be one that the step has anyway."""
+    choices = _texts(config, "choices")
+    if not choices or len(set(choices)) < len(choices):
+        raise invalid("choices is a list of at least one choice, each named once", parameter="choices")
+    taken = [choice for choice in choices if choice in _RESERVED]
+    if taken:
+        raise invalid(f"{taken[0]} can't be a choice: it is an edge of its own", parameter="choices")
+    return choices

@@ -1,0 +1,279 @@
+"""The views in an SQLite file of their own, which may be deleted at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from sqlite_utils import Database
+
+from application.ports import Page, Status, StoreUnavailable, Summary, Views
+from infrastructure import sqlite_files, view_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 1)
+"""Raise the schema version with any change to the tables or to what a row means: the views are then built anew."""
+COLUMNS: Final[dict[str, type]] = {
+    "execution_id": str,
+    "workflow_id": str,
+    "workflow_version": str,
+    "status": str,
+    "version": int,
+    "position": int,
+    "started_position": int,
+    "start_time": int,
+    "update_time": int,
+    "end_time": int,
+    "current_address": str,
+    "due": int,
+    "paused_at": int,
+    "waiting": int,
+    "held_due": int,
+    "error_code": str,
+    "labels": str,
+}
+INDEXES: Final = (
+    ("started_position",),
+    ("status", "started_position"),
+    ("workflow_id", "started_position"),
+    ("workflow_id", "status", "started_position"),
+)
+"""One for each way of filtering, each ending in the order of the list, so that a page is read and never sorted."""
+ROWS_PER_QUERY: Final = 500
+"""Parameters in one query; SQLite before 3.32 takes 999."""
+
+
+class SqliteViews(Views):
+    """One connection that writes and one that reads; whichever sees an error is opened anew when it is needed."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._closed = False
+        self._writing = RLock()
+        self._reading = RLock()
+        self._writer: Database | None = None
+        self._reader: Database | None = None
+
+    def position(self) -> int:
+        """Read the position that was committed with the rows."""
+        with self._read() as database:
+            row = database.execute("SELECT position FROM tracking").fetchone()
+        return 0 if row is None else int(row[0])
+
+    def get(self, execution_ids: Sequence[str]) -> dict[str, Summary]:
+        """Read rows by key."""
+        found: dict[str, Summary] = {}
+        with self._read() as database:
+            for start in range(0, len(execution_ids), ROWS_PER_QUERY):
+                names = list(execution_ids[start : start + ROWS_PER_QUERY])
+                where = f"execution_id IN ({','.join('?' * len(names))})"
+                rows = database["executions"].rows_where(where, names)
+                found.update({row["execution_id"]: _summary(row) for row in rows})
+        return found
+
+    def put(self, rows: Sequence[Summary], position: int) -> None:
+        """Upsert the rows in one transaction with the position."""
+        with self._write() as database:
+            if rows:
+                database.table("executions").upsert_all([_record(row) for row in rows], pk="execution_id")
+            database.table("tracking").upsert({"name": "views", "position": position}, pk="name")
+
+    def clear(self) -> None:
+        """Empty the tables."""
+        with self._write() as database:
+            database.execute("DELETE FROM executions")
+            database.execute("DELETE FROM tracking")
+
+    def executions(
+        self,
+        *,
+        status: Sequence[Status] = (),
+        workflow: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """Read one page by one index for each status, merged."""
+        before = None if cursor is None else view_pages.started_before(cursor)
+        sql, parameters = _page_query(sorted(set(status)), workflow, before)
+        with self._read() as database:
+            rows = [_summary(row) for row in database.query(sql, {**parameters, "limit": limit + 1})]
+        return view_pages.page(rows, limit)
+
+    def workflows(self) -> list[dict[str, Any]]:
+        """Count the rows of each workflow."""
+        sql = (
+            "SELECT workflow_id, workflow_version, COUNT(*), MAX(start_time) "
+            "FROM executions GROUP BY workflow_id, workflow_version"
+        )
+        with self._read() as database:
+            return view_pages.workflows(database.execute(sql).fetchall())
+
+    def prepare(self) -> None:
+        """Make the tables where they are missing."""
+        with self._write():
+            pass
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._writing, self._reading:
+            self._closed = True
+            self._drop_reader()
+            self._drop_writer()  # last, because the last one to go checkpoints
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[Database]:
+        with self._reading, sqlite_files.explained(self._path):
+            try:
+                if self._reader is None:
+                    self._refuse_if_closed()
+                    self._reader = self._open_reader()
+                yield self._reader
+            except BaseException:
+                self._drop_reader()
+                raise
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[Database]:
+        """A transaction. It takes the write lock at once: sqlite-utils' own begins without."""
+        if self._read_only:
+            raise StoreUnavailable(f"{self._path} was opened for reading only.")
+        with self._writing, sqlite_files.explained(self._path):
+            try:
+                if self._writer is None:
+                    self._refuse_if_closed()
+                    self._writer = self._open_writer()
+                self._writer.execute("BEGIN IMMEDIATE")
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._drop_writer()  # which rolls back
+                raise
+
+    def _open_reader(self) -> Database:
+        database = _connect(self._path, "ro")
+        with _closed_on_failure(database):
+            sqlite_files.prepare_reader(database.conn)
+        return database
+
+    def _open_writer(self) -> Database:
+        database = _connect(self._path, "rw")
+        with _closed_on_failure(database):
+            # What a power failure takes from the end of the views is projected again from the log.
+            sqlite_files.prepare(database.conn, synchronous=1)
+            _create_tables(database)
+        return database
+
+    def _drop_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(f"{self._path} was closed.")
+
+
+def open_views(path: Path, *, read_only: bool = False) -> SqliteViews:
+    """Open the views in a file; for writing, make it where it is missing, and anew where its schema is another.
+
+    Raises StoreUnavailable when it can't be used. Whoever writes must hold the log's lock.
+    """
+    path = Path(os.path.realpath(path))
+    with sqlite_files.explained(path):
+        return _open_to_read(path) if read_only else _open_to_write(path)
+
+
+def _open_to_read(path: Path) -> SqliteViews:
+    found = sqlite_files.read_header(path, VIEWS, mode="ro") if path.exists() else None
+    if found is None or found.empty or found.schema_version != VIEWS.schema_version:
+        raise StoreUnavailable(f"There are no views in {path} that this Clew can read. Start a server to build them.")
+    return SqliteViews(path, read_only=True)
+
+
+def _open_to_write(path: Path) -> SqliteViews:
+    with sqlite_files.directories(path.parent), sqlite_files.file(path):
+        found = sqlite_files.read_header(path, VIEWS)
+        if not found.empty and found.schema_version != VIEWS.schema_version:
+            sqlite_files.remove(path)
+            path.touch()
+        views = SqliteViews(path)
+        try:
+            views.prepare()
+        except BaseException:
+            views.close()
+            raise
+        return views
+
+
+def _connect(path: Path, mode: str) -> Database:
+    connection = sqlite3.connect(
+        sqlite_files.uri(path, mode),
+        uri=True,
+        check_same_thread=False,
+        isolation_level=None,
+        timeout=sqlite_files.BUSY_TIMEOUT_S,
+    )
+    return Database(connection, recursive_triggers=False, execute_plugins=False)
+
+
+@contextlib.contextmanager
+def _closed_on_failure(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        database.close()
+        raise
+
+
+def _create_tables(database: Database) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    database.table("executions").create(COLUMNS, pk="execution_id", if_not_exists=True)
+    for columns in INDEXES:
+        database.table("executions").create_index(columns, if_not_exists=True)
+    database.table("tracking").create({"name": str, "position": int}, pk="name", if_not_exists=True)
+    database.execute(f"PRAGMA application_id={VIEWS.application_id:d}")
+    database.execute(f"PRAGMA user_version={VIEWS.schema_version:d}")
+    database.execute("COMMIT")
+
+
+def _page_query(status: Sequence[str], workflow: str | None, before: int | None) -> tuple[str, dict[str, Any]]:
+    """One query for each status, each along its index and no further than a page, and the newest of them all."""
+    parameters: dict[str, Any] = {f"status{index}": name for index, name in enumerate(status)}
+    conditions = []
+    if workflow is not None:
+        conditions.append("workflow_id = :workflow")
+        parameters["workflow"] = workflow
+    if before is not None:
+        conditions.append("started_position < :before")
+        parameters["before"] = before
+    filters = [[f"status = :{name}", *conditions] for name in list(parameters)[: len(status)]] or [conditions]
+    parts = [
+        f"SELECT * FROM (SELECT * FROM executions {'WHERE ' if each else ''}{' AND '.join(each)} "  # noqa: S608 - constants
+        "ORDER BY started_position DESC LIMIT :limit)"
+        for each in filters
+    ]
+    return f"{' UNION ALL '.join(parts)} ORDER BY started_position DESC LIMIT :limit", parameters
+
+
+def _record(row: Summary) -> dict[str, Any]:
+    record = msgspec.structs.asdict(row)
+    record["labels"] = msgspec.json.encode(row.labels).decode()
+    return record
+
+
+def _summary(row: dict[str, Any]) -> Summary:
+    labels = msgspec.json.decode(row["labels"], type=dict[str, str])
+    return Summary(**{**row, "waiting": bool(row["waiting"]), "labels": labels})

@@ -1,0 +1,1 @@
+"""For whom: HTTP, the command line and the Python client."""

@@ -1,0 +1,110 @@
+"""Putting the house together: the only place among the interfaces that sees the infrastructure."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from application.engine import Engine, EngineSettings
+from application.ports import EventLog, Locate, Nodes, Views
+from application.programs import Programs
+from application.queries import Queries
+from application.service import Service
+from infrastructure.memory_log import MemoryLog
+from infrastructure.memory_views import MemoryViews
+from infrastructure.nodes.library import standard_registry
+from infrastructure.sources import excerpt, locate
+from infrastructure.sqlite_log import open_log
+from infrastructure.sqlite_views import open_views
+from infrastructure.system import SystemClock, TimeSortedIds, check_schema
+from interfaces.settings import Settings
+
+__all__ = ["Reader", "excerpt", "locate", "make_nodes", "make_service", "open_reader"]
+
+
+class Reader:
+    """The questions that can be asked of a store without driving it; close it after use."""
+
+    def __init__(self, log: EventLog, views: Views, queries: Queries, nodes: Nodes) -> None:
+        self.queries = queries
+        self.nodes = nodes
+        self._log = log
+        self._views = views
+
+    def close(self) -> None:
+        """Release the store."""
+        self._views.close()
+        self._log.close()
+
+
+def make_nodes(settings: Settings) -> Nodes:
+    """The node registry: the library, the folders of the settings, and what installed packages offer."""
+    return standard_registry(files_root=_files_root(settings), nodes_dirs=settings.nodes)
+
+
+def make_service(settings: Settings) -> Service:
+    """A service on the store of the settings, not started. Raises ClewError when the store can't be used."""
+    nodes = make_nodes(settings)
+    log, views = _open(settings)
+    programs = Programs(log, nodes, settings.limits)
+
+    def make_engine(committed: Callable[[int], None]) -> Engine:
+        return Engine(
+            log=log,
+            nodes=nodes,
+            clock=SystemClock(),
+            ids=TimeSortedIds(),
+            check_schema=check_schema,
+            programs=programs,
+            settings=EngineSettings(
+                limits=settings.limits,
+                max_running=settings.max_running,
+                threads=settings.threads,
+                worker=f"{socket.gethostname()}:{os.getpid()}",
+            ),
+            committed=committed,
+        )
+
+    return Service(log=log, views=views, nodes=nodes, programs=programs, make_engine=make_engine)
+
+
+def open_reader(settings: Settings) -> Reader:
+    """The store of the settings, for reading only: a server may hold it. Raises ClewError when it can't be read."""
+    nodes = make_nodes(settings)
+    path = settings.store_path
+    if path is None:
+        log, views = _open(settings)
+    else:
+        log = open_log(path, read_only=True)
+        try:
+            views = open_views(views_path(path), read_only=True)
+        except BaseException:
+            log.close()
+            raise
+    return Reader(log, views, Queries(log, views, Programs(log, nodes, settings.limits), nodes), nodes)
+
+
+def _open(settings: Settings) -> tuple[EventLog, Views]:
+    path = settings.store_path
+    if path is None:
+        return MemoryLog(), MemoryViews()
+    log = open_log(path)
+    try:
+        return log, open_views(views_path(path))
+    except BaseException:
+        log.close()
+        raise
+
+
+def views_path(log_path: Path) -> Path:
+    """Where the lists of a log are: beside it."""
+    return log_path.with_name(f"{log_path.stem}-views{log_path.suffix}")
+
+
+def _files_root(settings: Settings) -> Path:
+    if settings.files is not None:
+        return settings.files
+    path = settings.store_path
+    return (path.parent if path is not None else Path(".clew")) / "files"

@@ -1,0 +1,121 @@
+"""Clew inside a Python program: the whole engine in this process, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from application.ports import Status
+from application.requests import Accepted, Submission
+from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
+from domain.node import WorkflowNode
+from interfaces.bootstrap import make_service
+from interfaces.settings import Settings
+
+
+class Engine:
+    """An engine on a store of its own: `memory:` (the default) or `sqlite:///PATH`.
+
+    Use it as a context manager. What was running in the store goes on at once. Answers are those of the HTTP API.
+
+        with Engine() as engine:
+            result = engine.run({"id": "hello", "name": "Hello", "version": "1.0.0", "workflow": ["empty"]})
+    """
+
+    def __init__(
+        self,
+        store: str = "memory:",
+        *,
+        nodes: Sequence[type[WorkflowNode]] = (),
+        node_folders: Sequence[Path | str] = (),
+        settings: Settings | None = None,
+    ) -> None:
+        base = settings or Settings(store=store, nodes=tuple(Path(folder) for folder in node_folders))
+        self._service = make_service(base)
+        for node in nodes:
+            self._service.nodes.register(node)
+
+    def __enter__(self) -> Engine:
+        try:
+            self._service.start()
+        except BaseException:
+            self._service.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._service.stop()
+
+    def submit(
+        self,
+        definition: dict[str, Any],
+        *,
+        initial_state: dict[str, Any] | None = None,
+        execution_id: str | None = None,
+        on_conflict: Literal["fail", "use"] = "fail",
+    ) -> Accepted:
+        """Begin an execution; durable when it returns. Raises InvalidDefinition, Refused or Unacceptable."""
+        submission = Submission(
+            definition=definition, initial_state=initial_state, execution_id=execution_id, on_conflict=on_conflict
+        )
+        return self._service.submit_and_wait(submission)
+
+    def run(
+        self, definition: dict[str, Any], *, initial_state: dict[str, Any] | None = None, timeout_s: float = 60.0
+    ) -> dict[str, Any]:
+        """Begin an execution and wait until it ends, parks or pauses. Returns it; raises TimeoutError past the time."""
+        accepted = self.submit(definition, initial_state=initial_state)
+        if not self.wait(accepted.execution_id, timeout_s=timeout_s):
+            raise TimeoutError(f"{accepted.execution_id} is still running after {timeout_s} s.")
+        return self.execution(accepted.execution_id)
+
+    def wait(self, execution_id: str, *, timeout_s: float = 60.0) -> bool:
+        """Wait until an execution has ended, parked or paused. False when the time was not enough."""
+        return self._service.wait_settled(execution_id, timeout_s)
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        """An execution as `GET /executions/{id}` shows it. Raises NotFound."""
+        return self._service.queries.execution(execution_id)
+
+    def state(self, execution_id: str, at: str | int | None = None) -> dict[str, Any]:
+        """`{executionId, version, state}` at a version (default: the newest). Raises NotFound or Unacceptable."""
+        return self._service.queries.state(execution_id, None if at is None else str(at))
+
+    def events(
+        self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
+    ) -> dict[str, Any]:
+        """A page of the history: `{items, next}`. Raises NotFound."""
+        return self._service.queries.events(execution_id, after=after, limit=limit, order=order)
+
+    def executions(
+        self, *, status: Sequence[Status] = (), workflow: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> dict[str, Any]:
+        """A page of executions, newest first: `{items, next}`."""
+        return self._service.queries.executions(status=status, workflow=workflow, limit=limit, cursor=cursor)
+
+    def signal(self, execution_id: str, name: str, payload: Any = None, *, actor: str = "") -> bool:
+        """Send a signal. Raises Refused when the execution has ended, Unacceptable when its wait can't take it."""
+        return self._do(execution_id, Signal(now=0, name=name, payload=payload, actor=actor))
+
+    def pause(self, execution_id: str, *, reason: str = "") -> bool:
+        """Let no further step begin. False: it is paused already."""
+        return self._do(execution_id, Pause(now=0, reason=reason))
+
+    def resume(self, execution_id: str, *, reason: str = "") -> bool:
+        """Go on after a pause, or try a failed execution again. False: it is running already."""
+        return self._do(execution_id, Resume(now=0, reason=reason))
+
+    def retry(self, execution_id: str, *, reason: str = "") -> bool:
+        """Try a failed execution again from the step that failed."""
+        return self._do(execution_id, Retry(now=0, reason=reason))
+
+    def cancel(self, execution_id: str, *, reason: str = "") -> bool:
+        """End an execution now."""
+        return self._do(execution_id, Cancel(now=0, reason=reason))
+
+    def _do(self, execution_id: str, command: OutsideCommand) -> bool:
+        return self._service.command_and_wait(execution_id, command).changed

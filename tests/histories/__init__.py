@@ -1,0 +1,1 @@
+"""Payloads as they were stored once, which every later Clew must read."""

@@ -1,0 +1,88 @@
+"""Runs one visit of one node, as the engine would, on a state of the test's choosing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
+from domain.node import Answer, Edge, WorkflowNode
+from domain.patches import Op, apply
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOON_US = 1_795_348_800_000_000
+"""NOON in microseconds since the epoch."""
+
+
+class Visit(NamedTuple):
+    """What a node answered, the patch it made, the state after it, the lines it logged, and the state keys it read."""
+
+    answer: Answer
+    patch: tuple[Op, ...]
+    state: dict[str, Any]
+    logged: list[str]
+    reads: set[str]
+
+    @property
+    def edge(self) -> str:
+        """The name of the edge taken; a node that did not answer with an edge fails the test."""
+        assert isinstance(self.answer, Edge), self.answer
+        return self.answer.name
+
+    @property
+    def data(self) -> Any:
+        """The edge data."""
+        assert isinstance(self.answer, Edge), self.answer
+        return self.answer.data
+
+    @property
+    def code(self) -> str:
+        """The code of the error that was returned."""
+        assert self.edge == "error", self.answer
+        assert isinstance(self.data["message"], str)
+        return str(self.data["code"])
+
+
+def run(  # noqa: PLR0913 - a visit has this many surroundings
+    node: WorkflowNode,
+    config: Mapping[str, Any] | None = None,
+    *,
+    state: Mapping[str, Any] | None = None,
+    previous: Any = None,
+    routed: tuple[str, ...] = (),
+    index: int | None = None,
+    now: datetime = NOON,
+    step: str = "step",
+) -> Visit:
+    """One visit with resolved parameters. `index` is the pass to decide on, where the step is a loop."""
+    base = dict(state or {})
+    view = StateView(base)
+    logged: list[str] = []
+    context = ExecutionContext(
+        state=view,
+        inputs=_inputs(node, config or {}, previous, base),
+        workflow_id="workflow",
+        node_id=node.metadata.id,
+        execution_id="execution",
+        step=StepInfo(name=step, address=f"/workflow/0/{step}", visit=1, attempt=1, routed=frozenset(routed)),
+        idempotency_key="key",
+        now=now,
+        previous=previous,
+        loop=LoopInfo(index=index) if index is not None else None,
+        log=logged.append,
+    )
+    answer: Any = node.execute(context, dict(config or {}))
+    patch = view.patch()
+    return Visit(answer, patch, apply(base, patch), logged, view.reads)
+
+
+def _inputs(node: WorkflowNode, config: Mapping[str, Any], previous: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+    sources = [config, previous if isinstance(previous, dict) else {}, state]
+    found = {}
+    for name in node.metadata.inputs:
+        for source in sources:
+            if name in source:
+                found[name] = source[name]
+                break
+    return found
