@@ -54,6 +54,7 @@ class Driver:
             if name not in live.tasks and _can_go(live, name):
                 task = asyncio.get_running_loop().create_task(self._drive(live, name), name=f"clew {live.execution.id}")
                 live.tasks[name] = task
+                live.fresh = False
                 task.add_done_callback(lambda done, name=name: self._ended(live, name, done))  # type: ignore[misc]
 
     def now(self, live: Live) -> int:

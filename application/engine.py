@@ -148,7 +148,7 @@ class Engine:
         if live is None:  # else somebody's command was quicker, and found it in the log
             live = Live(fold(events, execution), self._rules(program), self._writer)
             self._residents.add(live)
-        self._driver.wake(live)
+        self._go_on(live)
         return Accepted(
             execution_id=execution_id,
             status=live.execution.status,
@@ -208,7 +208,7 @@ class Engine:
             if isinstance(command, Cancel):
                 for task in live.tasks.values():
                     task.cancel()
-            self._driver.wake(live)
+            self._go_on(live)
             try:
                 recorded = await live.flush()
             except VersionConflict:
@@ -260,6 +260,7 @@ class Engine:
             execution = load(self._log, execution_id)
             live = Live(execution, self._rules(self._programs.of(execution.definition_hash)), self._writer)
             self._residents.add(live)
+            self._residents.rests(live)
         return live
 
     async def _take_up(self, execution_id: str) -> None:
@@ -269,15 +270,25 @@ class Engine:
         except (NotFound, InvalidDefinition) as error:
             logger.error("%s can't go on: %s", execution_id, error)
             return
-        if live.execution.status == "running" and not live.tasks:
-            live.decide(Recover(now=self._driver.now(live), worker=self.settings.worker))
+        if live.execution.status == "running" and live.fresh:
+            self._recover(live)
         self._driver.wake(live)
         self._look_after(live)
+
+    def _go_on(self, live: Live) -> None:
+        """Let the execution go on, if it can: what a crash interrupted is recovered first."""
+        if live.fresh and live.execution.status == "running" and live.execution.in_flight():
+            self._recover(live)
+        self._driver.wake(live)
+
+    def _recover(self, live: Live) -> None:
+        live.fresh = False
+        live.decide(Recover(now=self._driver.now(live), worker=self.settings.worker))
 
     async def _fire(self, execution_id: str) -> None:
         live = await self._live(execution_id)
         live.decide(FireDue(now=self._driver.now(live)))
-        self._driver.wake(live)
+        self._go_on(live)
         self._look_after(live)
 
     def _look_after(self, live: Live) -> None:
@@ -287,25 +298,25 @@ class Engine:
         chore.add_done_callback(self._chores.discard)
 
     async def _settle(self, live: Live) -> None:
-        execution = live.execution
-        try:
-            await live.flush()
-        except ClewError as error:
-            self._unload(live)
-            await self._revive(execution.id, error)
-            return
-        if live.execution is not execution:  # it has gone on; who moved it looks after it
+        execution = None
+        while execution is not live.execution and (execution is None or live.execution.status != "running"):
             execution = live.execution
+            try:
+                await live.flush()
+            except ClewError as error:
+                self._unload(live)
+                await self._revive(execution.id, error)
+                return
+        execution = live.execution
         self._timers.note(execution.id, execution.due)
-        if execution.status == "running":
-            self._residents.woke(live)
+        if execution.status == "running":  # whoever moves it on looks after it
             return
         for waiter in self._settled.pop(execution.id, ()):
             if not waiter.done():
                 waiter.set_result(None)
         if execution.has_ended and not live.tasks:
             self._residents.drop(live)
-        elif not live.tasks:
+        else:
             self._residents.rests(live)
 
     def _unload(self, live: Live) -> None:

@@ -33,6 +33,8 @@ class Live:
         self.execution = execution
         self.rules = rules
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.fresh = True
+        """Just folded from the log: a visit in flight is then one that nobody runs any more."""
         self.lost: ClewError | None = None
         """Why this fold is no longer true: a commit failed. The execution is then folded again from the log."""
         self._writer = writer
@@ -65,6 +67,10 @@ class Live:
         failed = Failed(time=now, error=info, address=self.execution.branches[""].address or "")
         self.execution = evolve(self.execution, failed)
         self._buffer.append(failed)
+
+    def is_idle(self) -> bool:
+        """Whether it could be forgotten: nothing runs, and the log has everything."""
+        return not self.tasks and not self._buffer and (self._last is None or self._last.done())
 
     def must_hand_over(self) -> bool:
         """Whether the buffer is full or old enough."""

@@ -134,10 +134,7 @@ class Queries:
 
     def workflows(self) -> list[dict[str, Any]]:
         """Every workflow that has been run."""
-        return [
-            {**row, "lastStartTime": iso(row["lastStartTime"])} if row.get("lastStartTime") is not None else row
-            for row in self._views.workflows()
-        ]
+        return [{**row, "lastStart": iso(row["lastStart"])} for row in self._views.workflows()]
 
     def nodes(self) -> list[dict[str, Any]]:
         """All nodes, by id."""
@@ -157,9 +154,7 @@ class Queries:
             return None
 
 
-_NO_PROGRAM: Final = Program(
-    hash="", id="", name="", version="", initial_state={}, steps=(), max_steps=0, index={}
-)
+_NO_PROGRAM: Final = Program(hash="", id="", name="", version="", initial_state={}, steps=(), max_steps=0, index={})
 
 
 def _next(items: list[dict[str, Any]], order: str, head: int) -> int | None:

@@ -36,19 +36,17 @@ class Residents:
         """Forget a live execution; the log has it."""
         if self._all.get(live.execution.id) is live:
             del self._all[live.execution.id]
-        self._weight -= self._resting.pop(live.execution.id, 0)
-
-    def woke(self, live: Live) -> None:
-        """It is being driven again: it can't be let go."""
-        self._weight -= self._resting.pop(live.execution.id, 0)
+            self._weight -= self._resting.pop(live.execution.id, 0)
 
     def rests(self, live: Live) -> None:
-        """It has nothing to do now: it may be let go when room is needed."""
-        self.woke(live)
+        """It has nothing to do for now: it may be let go when room is needed."""
+        if self._all.get(live.execution.id) is not live:
+            return
         weight = live.execution.weight + OVERHEAD
+        self._weight += weight - self._resting.pop(live.execution.id, 0)
         self._resting[live.execution.id] = weight
-        self._weight += weight
         while self._weight > self._bound and self._resting:
             oldest, freed = self._resting.popitem(last=False)
             self._weight -= freed
-            self._all.pop(oldest, None)
+            if self._all[oldest].is_idle():  # else it was woken meanwhile, and rests again later
+                del self._all[oldest]

@@ -64,6 +64,7 @@ class EventMapper(Mapper[str]):
         upcasts: Mapping[str, Upcast] = UPCASTS,
     ) -> None:
         super().__init__(transcoder or JsonTranscoder(), compressor, cipher)
+        _refuse_dead_ends(upcasts)
         self._upcasts = upcasts
         # Making a decoder costs more than a hundred uses of it.
         self._decoders = {tag: msgspec.json.Decoder(kind).decode for tag, kind in EVENT_TYPES.items()}
@@ -118,6 +119,19 @@ class EventMapper(Mapper[str]):
             tag, function = self._upcasts[tag]
             fields = function(fields)
         return msgspec.convert(fields, EVENT_TYPES[tag])
+
+
+def _refuse_dead_ends(upcasts: Mapping[str, Upcast]) -> None:
+    """Every tag of the past must lead, through others or at once, to one that is written today."""
+    for old in upcasts:
+        tag, passed = old, {old}
+        while tag in upcasts and tag not in EVENT_TYPES:
+            tag = upcasts[tag][0]
+            if tag in passed:
+                break
+            passed.add(tag)
+        if old in EVENT_TYPES or tag not in EVENT_TYPES:
+            raise ValueError(f"The upcast of {old!r} doesn't lead to an event of today.")
 
 
 def _unreadable(stored_event: StoredEvent, why: str) -> UnreadableEvent:

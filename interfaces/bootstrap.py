@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from application.engine import Engine, EngineSettings
-from application.ports import EventLog, Locate, Nodes, Views
+from application.ports import EventLog, Nodes, Views
 from application.programs import Programs
 from application.queries import Queries
 from application.service import Service
@@ -21,7 +21,7 @@ from infrastructure.sqlite_views import open_views
 from infrastructure.system import SystemClock, TimeSortedIds, check_schema
 from interfaces.settings import Settings
 
-__all__ = ["Reader", "excerpt", "locate", "make_nodes", "make_service", "open_reader"]
+__all__ = ["Reader", "excerpt", "library_nodes", "locate", "make_nodes", "make_service", "open_reader"]
 
 
 class Reader:
@@ -42,6 +42,11 @@ class Reader:
 def make_nodes(settings: Settings) -> Nodes:
     """The node registry: the library, the folders of the settings, and what installed packages offer."""
     return standard_registry(files_root=_files_root(settings), nodes_dirs=settings.nodes)
+
+
+def library_nodes() -> Nodes:
+    """The node library alone, as it comes with Clew."""
+    return standard_registry(files_root=None, entry_points=False)
 
 
 def make_service(settings: Settings) -> Service:

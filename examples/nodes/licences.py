@@ -15,10 +15,10 @@ SPDX = {
     "apache": "Apache-2.0",
     "apache 2": "Apache-2.0",
     "apache 2 0": "Apache-2.0",
-    "bsd": "BSD-3-Clause",
     "bsd 2 clause": "BSD-2-Clause",
     "bsd 3 clause": "BSD-3-Clause",
     "isc": "ISC",
+    "isc iscl": "ISC",
     "mit": "MIT",
     "mit x11": "MIT",
     "mozilla public 2 0 mpl 2 0": "MPL-2.0",
@@ -68,16 +68,19 @@ def installed() -> list[dict[str, str]]:
 
 def licence_of(package: Distribution) -> str:
     """What the package says of itself: License-Expression, then License, then its classifiers; else `UNKNOWN`."""
-    metadata = package.metadata
-    expression = (metadata.get("License-Expression") or "").strip()
-    if expression:
+    for expression in said(package, "License-Expression"):
         return expression
-    text = (metadata.get("License") or "").strip()
-    if text and "\n" not in text and text.upper() != UNKNOWN:
-        return normalised(text)
-    names = [line.rpartition("::")[2] for line in metadata.get_all("Classifier") or [] if line.startswith("License ::")]
-    licences = sorted({normalised(name) for name in names if name.strip() != "OSI Approved"})
-    return " OR ".join(licences) or UNKNOWN
+    for text in said(package, "License"):
+        if "\n" not in text and text.upper() != UNKNOWN:
+            return normalised(text)
+    names = [line.rpartition("::")[2].strip() for line in said(package, "Classifier") if line.startswith("License ::")]
+    licences = sorted({normalised(name) for name in names if name != "OSI Approved"})
+    return ", ".join(licences) or UNKNOWN  # classifiers don't say whether one may choose: a person has to look
+
+
+def said(package: Distribution, field: str) -> list[str]:
+    """The values of a field of the package's metadata that are not empty."""
+    return [value.strip() for value in package.metadata.get_all(field) or [] if value.strip()]
 
 
 def normalised(name: str) -> str:

@@ -91,9 +91,16 @@ class LibraryNode(WorkflowNode):
         except WritesNothing as failure:
             return Edge("error", failure.error.as_json())
         except StepFailure as failure:
-            for key in self.result_keys(config):
-                context.state[key] = None
-            return Edge("error", failure.error.as_json())
+            return self._refused(context, config, failure.error)
+
+    def invalid(self, context: ExecutionContext, error: ErrorInfo) -> Answer:
+        """As for a bad value that the node finds itself: returned, not raised."""
+        return self._refused(context, {}, error)
+
+    def _refused(self, context: ExecutionContext, config: Mapping[str, Any], error: ErrorInfo) -> Edge:
+        for key in self.result_keys(config):
+            context.state[key] = None
+        return Edge("error", error.as_json())
 
     @abstractmethod
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

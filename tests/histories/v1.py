@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from domain.errors import ErrorInfo
@@ -32,7 +34,13 @@ T = 1_764_000_000_000_000
 STEP = "/workflow/0/charge"
 KEY = CommandKey(key="k-1", request="9f86d081884c7d65")
 ERROR = ErrorInfo(type="system", code="LIMIT", message="Too much.", recoverable=True, details={"limit": 3})
-VALUES = {"text": "ž🐎 \"'\\/", "numbers": [0, -1, 2.5, 1e300], "nothing": None, "yes": True, "deep": {"a": [{}, []]}}
+VALUES: dict[str, Any] = {
+    "text": "ž🐎 \"'\\/",
+    "numbers": [0, -1, 2.5, 1e300],
+    "nothing": None,
+    "yes": True,
+    "deep": {"a": [{}, []]},
+}
 
 EVENTS: tuple[AnyEvent, ...] = (
     DefinitionStored(time=T, definition={}),

@@ -145,7 +145,9 @@ def test_a_place_that_is_not_there_writes_nothing(name: str, state: dict[str, An
 
 def test_fields_see_those_before_them() -> None:
     """A later field may go into what an earlier one made."""
-    config = {"fieldsToSet": [field("a", {}, "object"), field("a.b", 1, "number"), field("l[0]", "x"), field("l[1]", "y")]}
+    config = {
+        "fieldsToSet": [field("a", {}, "object"), field("a.b", 1, "number"), field("l[0]", "x"), field("l[1]", "y")]
+    }
     state = run(EditFields(), config, state={"a": 3}).state
     assert state["a"] == {"b": 1}
     assert state["l"] == ["x", "y"]
@@ -161,7 +163,9 @@ def test_dots_can_be_literal() -> None:
 @pytest.mark.parametrize("given", [{"a": 1, "b.c": None}, '{"a": 1, "b.c": null}'])
 def test_json_output_sets_top_level_keys(given: Any) -> None:
     """An object, or its JSON text; keys are taken literally, values as they are."""
-    visit = run(EditFields(), {"mode": "json_output", "jsonOutput": given, "includeOtherFields": False}, previous={"p": 1})
+    visit = run(
+        EditFields(), {"mode": "json_output", "jsonOutput": given, "includeOtherFields": False}, previous={"p": 1}
+    )
     assert visit.data == {"result": {"a": 1, "b.c": None}, "fieldsModified": ["a", "b.c"], "mode": "json_output"}
     assert visit.state["a"] == 1
     assert visit.state["b.c"] is None

@@ -35,7 +35,13 @@ def test_fail_says_all_that_it_is_told() -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{}, {"message": 5}, {"message": "m", "type": "mine"}, {"message": "m", "recoverable": "no"}, {"message": "m", "code": 5}],
+    [
+        {},
+        {"message": 5},
+        {"message": "m", "type": "mine"},
+        {"message": "m", "recoverable": "no"},
+        {"message": "m", "code": 5},
+    ],
 )
 def test_fail_with_a_bad_parameter_fails_for_that(config: dict[str, Any]) -> None:
     """It fails either way, and says why."""

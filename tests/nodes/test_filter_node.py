@@ -51,7 +51,14 @@ CASES: list[tuple[str, Any, Any, Any, list[Any], list[Any]]] = [
     ("lte", ABSENT, 1, ABSENT, [1], [1.5]),
     ("between", ABSENT, 1, 3, [1, 2, "3"], [0, 4, "x"]),
     ("between", "number", "1", 3, [2], [0]),
-    ("between", ABSENT, "2026-01-01", "2026-01-31", ["2026-01-01", "2026-01-31T00:00:00Z"], ["2026-02-01", "x", ABSENT]),
+    (
+        "between",
+        ABSENT,
+        "2026-01-01",
+        "2026-01-31",
+        ["2026-01-01", "2026-01-31T00:00:00Z"],
+        ["2026-02-01", "x", ABSENT],
+    ),
     ("between", "date", "2026-01-01", "2026-01-31", ["2026-01-15"], ["2025-01-15"]),
     ("between", "date", 1_767_225_600_000, 1_767_225_700_000, ["2026-01-01"], ["2026-01-02"]),
     ("true", ABSENT, ABSENT, ABSENT, [True, 1, "true", "1"], [False, 0, "x", 2, None, ABSENT]),
@@ -115,7 +122,12 @@ IS = {name: {"field": name, "operation": "true"} for name in "abc"}
         ([IS["a"], IS["b"]], "any", {"a": 1, "b": 0}, True),
         ([IS["a"], IS["b"]], "any", {"a": 0, "b": 0}, False),
         # ((a OR b) AND c): folded from the left, whatever matchMode says
-        ([{**IS["a"], "combineWith": "OR"}, {**IS["b"], "combineWith": "AND"}, IS["c"]], "any", {"a": 1, "c": 0}, False),
+        (
+            [{**IS["a"], "combineWith": "OR"}, {**IS["b"], "combineWith": "AND"}, IS["c"]],
+            "any",
+            {"a": 1, "c": 0},
+            False,
+        ),
         ([{**IS["a"], "combineWith": "OR"}, {**IS["b"], "combineWith": "AND"}, IS["c"]], "all", {"b": 1, "c": 1}, True),
         # ((a AND b) OR c)
         ([{**IS["a"], "combineWith": "AND"}, {**IS["b"], "combineWith": "OR"}, IS["c"]], "all", {"c": 1}, True),

@@ -115,7 +115,7 @@ def test_the_original_name_of_each() -> None:
         ({"stop": -2}, []),
         ({"start": 0, "stop": 1, "step": 0.25}, [0, 0.25, 0.5, 0.75]),
         ({"start": 0, "stop": 0.3, "step": 0.1}, [0, 0.1, 0.2]),
-        ({"start": 1, "stop": 1.6, "step": 0.2}, [1, 1.2, 1.4, 1.6]),
+        ({"start": 1, "stop": 1.6, "step": 0.2}, [1, 1.2, 1.4]),
         ({"start": 1, "stop": 0, "step": -0.5}, [1, 0.5]),
         ({"stop": 2.5}, [0, 1, 2]),
     ],

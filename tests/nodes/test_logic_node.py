@@ -66,7 +66,10 @@ def test_operations(operation: str, values: list[Any], result: bool) -> None:
 def test_nested_operations_are_evaluated_first() -> None:
     """An element that is an operation counts as its result, to any depth."""
     less = {"operation": "less", "values": [2, 3]}
-    deep = {"operation": "not", "values": [{"operation": "or", "values": [False, {"operation": "not", "values": [less]}]}]}
+    deep = {
+        "operation": "not",
+        "values": [{"operation": "or", "values": [False, {"operation": "not", "values": [less]}]}],
+    }
     assert run(Logic(), {"operation": "and", "values": [less, deep, "ok"]}).edge == "true"
     assert run(Logic(), {"operation": "equal", "values": [less, True]}).edge == "true"
 

@@ -44,7 +44,7 @@ class Visit(NamedTuple):
         return str(self.data["code"])
 
 
-def run(  # noqa: PLR0913 - a visit has this many surroundings
+def run(
     node: WorkflowNode,
     config: Mapping[str, Any] | None = None,
     *,

@@ -1,0 +1,45 @@
+# Clew: `make demo` shows the main job, `make test` runs everything. Each target sets up what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+# One more process than cores: many tests wait for a disk or a child process.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+
+.PHONY: install demo test check serve bench torture schemas clean
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Clew needs Python 3.11 or newer."; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Clew needs Python 3.11 or newer, not $$("$(PYTHON)" --version)."; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python examples/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: $(READY)
+	$(BIN)/clew serve --host 127.0.0.1 --port 8484 --store sqlite:///.clew/log.db
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+torture: $(READY)
+	CLEW_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests
+
+schemas: $(READY)
+	$(BIN)/python -m interfaces.schema > schemas/workflow.schema.json
+	$(BIN)/python -m interfaces.http.openapi > schemas/openapi.json
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
