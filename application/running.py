@@ -117,7 +117,7 @@ class NodeRunner:
         try:
             check_resolved(config, node.metadata)
         except StepFailure as failure:
-            return node.invalid(context, failure.error)
+            return node.invalid(context, config, failure.error)
         if node.inline:
             inline = node.execute(context, config)
             if not inspect.isawaitable(inline):

@@ -137,8 +137,9 @@ class WorkflowNode(ABC):
         del config
         return self.metadata.effect
 
-    def invalid(self, context: ExecutionContext, error: ErrorInfo) -> Answer:
+    def invalid(self, context: ExecutionContext, config: Mapping[str, Any], error: ErrorInfo) -> Answer:
         """The answer of a visit whose resolved parameters have types that the node can't take."""
+        del context, config
         raise StepFailure(error)
 
     def overlay(self, config: Mapping[str, Any], index: int) -> Mapping[str, Any]:

@@ -93,9 +93,9 @@ class LibraryNode(WorkflowNode):
         except StepFailure as failure:
             return self._refused(context, config, failure.error)
 
-    def invalid(self, context: ExecutionContext, error: ErrorInfo) -> Answer:
+    def invalid(self, context: ExecutionContext, config: Mapping[str, Any], error: ErrorInfo) -> Answer:
         """As for a bad value that the node finds itself: returned, not raised."""
-        return self._refused(context, {}, error)
+        return self._refused(context, config, error)
 
     def _refused(self, context: ExecutionContext, config: Mapping[str, Any], error: ErrorInfo) -> Edge:
         for key in self.result_keys(config):

@@ -103,7 +103,7 @@ def test_a_type_that_the_engine_refuses_is_answered_alike() -> None:
 
     class Refused(Sample):
         def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
-            return self.invalid(context, ERROR)
+            return self.invalid(context, {}, ERROR)
 
     visit = run(Refused(), {}, state={"sampled": 1})
     assert visit.answer == Edge("error", ERROR.as_json())
@@ -125,9 +125,7 @@ def test_every_node_answers_a_visit_without_parameters() -> None:
             run(node, {}, index=0)
 
 
-@pytest.mark.parametrize(
-    "value", [None, True, 5, -1.5, "", "x", "$.x", [], [[]], [None], {}, {"a": {}}, "😀"]
-)
+@pytest.mark.parametrize("value", [None, True, 5, -1.5, "", "x", "$.x", [], [[]], [None], {}, {"a": {}}, "😀"])
 def test_no_value_of_any_parameter_raises(value: Any) -> None:
     """Hostile parameters are errors, one by one and all at once, in every node."""
     registry = standard_registry(files_root=None, entry_points=False)

@@ -1,0 +1,45 @@
+"""The `clew` command: its group, and nothing heavier than click, so that `clew --help` is there at once."""
+
+from __future__ import annotations
+
+import click
+
+from interfaces.cli import acting, definitions, executions, service
+from interfaces.cli.exits import EXPLANATION, Commands
+from interfaces.cli.options import Place
+
+HELP = f"""Clew: a durable, event-sourced engine for agentic workflows.
+
+Commands about executions ask the server at --url (CLEW_URL; http://127.0.0.1:8484 if neither is given), or read a
+local store with --store (CLEW_STORE), also while a server holds it. `run` and `validate` need no server.
+
+{EXPLANATION}"""
+
+
+@click.group(cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--url", metavar="URL", help="The server to ask.")
+@click.option("--store", metavar="STORE", help="A local store: sqlite:///PATH or memory:.")
+@click.version_option(package_name="clew", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, url: str | None, store: str | None) -> None:
+    """Keep what was said before the command: the command's own options count more."""
+    ctx.obj = Place(url=url, store=store)
+
+
+for command in (
+    service.serve,
+    definitions.run,
+    definitions.validate,
+    executions.nodes,
+    executions.ls,
+    executions.show,
+    executions.events,
+    executions.state,
+    acting.resume,
+    acting.signal,
+    acting.pause,
+    acting.retry,
+    acting.cancel,
+    service.version,
+):
+    cli.add_command(command)

@@ -1,0 +1,107 @@
+"""Where answers come from: a server, or a store on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+
+from interfaces.cli.options import DEFAULT_URL, Place
+
+if TYPE_CHECKING:
+    from application.ports import Status
+    from interfaces.client.client import Client
+
+ATTEMPTS: Final = 3
+"""Times a server is asked before a person is told that it does not answer."""
+SETTLE_S: Final = 3_600.0
+"""How long a command on a local store drives the execution at most, until it ends, parks or pauses."""
+
+
+class Source(Protocol):
+    """What can be read, in the form that is on the wire."""
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        """One execution."""
+        ...
+
+    def state(self, execution_id: str, at: str | None = None) -> dict[str, Any]:
+        """Its state at a version."""
+        ...
+
+    def events(
+        self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
+    ) -> dict[str, Any]:
+        """A page of its history."""
+        ...
+
+    def executions(
+        self, *, status: Sequence[Status] = (), workflow: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> dict[str, Any]:
+        """A page of the list."""
+        ...
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """All nodes."""
+        ...
+
+    def node(self, node_id: str) -> dict[str, Any]:
+        """One node."""
+        ...
+
+
+def connect(place: Place) -> Client:
+    """A client of the place's server, or of the default one."""
+    from interfaces.client.client import Client
+
+    return Client(place.url or DEFAULT_URL, attempts=ATTEMPTS)
+
+
+@contextlib.contextmanager
+def reading(place: Place) -> Iterator[Source]:
+    """The place, to read from. A local store is opened for reading only, and may be held by a server."""
+    if place.store is None:
+        with connect(place) as client:
+            yield client
+        return
+    from interfaces.bootstrap import open_reader
+
+    reader = open_reader(place.settings(place.store))
+    try:
+        yield reader.queries
+    finally:
+        reader.close()
+
+
+Action = Literal["signal", "pause", "resume", "retry", "cancel"]
+
+
+def act(place: Place, action: Action, execution_id: str, *, reason: str, **extra: Any) -> dict[str, Any]:
+    """Ask something of an execution; gives `{executionId, status, version, changed}` as it is then.
+
+    On a local store an engine is started for it, which goes on until the execution has ended, parked or paused.
+    Raises StoreHeld while a server holds the store.
+    """
+    if place.store is None:
+        with connect(place) as client:
+            done = getattr(client, action)(execution_id, reason=reason, **extra)
+        return {
+            "executionId": done.execution_id,
+            "status": done.status,
+            "version": done.version,
+            "changed": done.changed,
+        }
+    with reading(place) as source:  # an unknown execution, or no store at all, is told without making one
+        source.execution(execution_id)
+    from interfaces.embedded import Engine
+
+    with Engine(settings=place.settings(place.store)) as engine:
+        changed = getattr(engine, action)(execution_id, reason=reason, **extra)
+        engine.wait(execution_id, timeout_s=SETTLE_S)
+        execution = engine.execution(execution_id)
+    return {
+        "executionId": execution_id,
+        "status": execution["status"],
+        "version": execution["version"],
+        "changed": changed,
+    }

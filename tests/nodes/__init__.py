@@ -1,0 +1,1 @@
+"""The node library and the registry, node by node."""
