@@ -70,10 +70,10 @@ class NodeRunner:
                 outcome = _outcome(answer, prepared, node)
             return Ran(outcome=outcome, patch=view.patch(), reads=tuple(sorted(view.reads)))
         except StepFailure as failure:
-            return Ran(outcome=Erred(error=failure.error))
-        except asyncio.CancelledError:
-            raise
-        except (Exception, SystemExit) as error:
+            return Ran(outcome=Erred(error=_sound(failure.error)))
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                raise  # the visit is cancelled; else it is the node's own, which may not end the branch without a word
             logger.warning("%s at %s of %s raised", step.node, step.address, execution.id, exc_info=error)
             return Ran(outcome=Erred(error=_raised(error)))
 
@@ -89,9 +89,11 @@ class NodeRunner:
         node: WorkflowNode,
     ) -> ExecutionContext:
         where = f"{execution.id} {step.address} visit {visit.number}"
+        inputs, from_state = inputs_of(node.metadata, prepared.config, branch.input, execution.state)
+        view.reads.update(from_state)
         return ExecutionContext(
             state=view,
-            inputs=inputs_of(node.metadata, prepared.config, branch.input, execution.state),
+            inputs=inputs if node.keeps_config else json.copy(inputs),
             workflow_id=execution.workflow,
             node_id=step.node,
             execution_id=execution.id,
@@ -104,7 +106,7 @@ class NodeRunner:
             ),
             idempotency_key=idempotency_key(execution, visit),
             now=moment(visit.started),
-            previous=branch.input,
+            previous=branch.input if node.keeps_config else json.copy(branch.input),
             loop=LoopInfo(index=prepared.index) if prepared.index is not None else None,
             secrets=self._secrets,
             log=lambda message: logger.info("%s: %s", where, message),
@@ -118,21 +120,19 @@ class NodeRunner:
             check_resolved(config, node.metadata)
         except StepFailure as failure:
             return node.invalid(context, config, failure.error)
-        if node.inline:
-            inline = node.execute(context, config)
-            if not inspect.isawaitable(inline):
-                return _first_edge(inline, context)
-            return _first_edge(await deadline.wait_for(inline, step), context)
-        if inspect.iscoroutinefunction(node.execute):
-            return _first_edge(await deadline.wait_for(node.execute(context, config), step), context)
-        loop = asyncio.get_running_loop()
-        threaded = loop.run_in_executor(self._threads, _run_plain, node, context, config)
-        answer = await deadline.wait_for(threaded, step)
-        return _first_edge(await answer if inspect.isawaitable(answer) else answer, context)
+        if node.inline or inspect.iscoroutinefunction(node.execute):
+            answer = _run_plain(node, context, config)
+        else:
+            loop = asyncio.get_running_loop()
+            threaded = loop.run_in_executor(self._threads, _run_plain, node, context, config)
+            answer = await deadline.wait_for(threaded, step)
+        if inspect.isawaitable(answer):
+            answer = _first_edge(await deadline.wait_for(answer, step), context)
+        return answer
 
 
 def _run_plain(node: WorkflowNode, context: ExecutionContext, config: dict[str, Any]) -> Any:
-    """In a thread: run a plain node, and the functions of its edge map too."""
+    """Run a plain node, and the functions of its edge map too; of any other, give what is to be awaited."""
     try:
         answer = node.execute(context, config)
         return answer if inspect.isawaitable(answer) else _first_edge(answer, context)
@@ -199,19 +199,34 @@ def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:
         case Edge(name=name, data=data):
             if not isinstance(name, str) or not name:
                 raise _bad_answer(f"an Edge named {name!r}")
-            return Took(edge=name, data=json.normal(data, f"the data of edge {name!r}"))
+            plain = json.normal(data, f"the data of edge {name!r}")
+            return Took(edge=json.normal(name, "the name of an edge"), data=plain)
         case Pass():
             keeps = prepared.entering and node.metadata.resolved_at == "entry"
             return Passed(answer=answer, parameters=prepared.config if keeps else None)
         case Park():
+            json.normal([answer.schema, dict(answer.about)], "what a person is told about a wait")
             return Parked(answer=answer)
         case End(result=result):
-            plain = result if result is msgspec.UNSET else json.normal(result, "the result")
-            return Ended(result=plain)
+            return Ended(result=result if result is msgspec.UNSET else json.normal(result, "the result"))
         case Mapping():
             raise _bad_answer("an edge map inside an edge map")
         case _:
             assert_never(answer)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _sound(error: ErrorInfo) -> ErrorInfo:
+    """An error that a node may have made itself, with nothing in it that can't be recorded."""
+    try:
+        json.normal([error.code, error.message, error.details], "the error")
+    except StepFailure as unsound:
+        return unsound.error
+    return error
 
 
 def _raised(error: BaseException) -> ErrorInfo:

@@ -65,14 +65,23 @@ class Service:
 
     def stop(self) -> None:
         """Stop beginning steps, record what is known, and release the store. Safe to call once, started or not."""
-        self.ready = False
+        was_ready, self.ready = self.ready, False
         if self._engine is not None and self._loop is not None:
             self._run(self._engine.stop()).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
+        if was_ready:
+            self._finish_lists()
         self._projector.stop()
         self._views.close()
         self._log.close()
+
+    def _finish_lists(self) -> None:
+        """Bring the lists to the head of the log: whoever only reads this store afterwards can't."""
+        try:
+            self._projector.wait_for(self._log.position(), LIST_WAIT_S)
+        except ClewError as error:
+            logger.warning("The lists stay behind the log until the next start: %s", error.message)
 
     def _unfinished(self) -> list[Summary]:
         found: list[Summary] = []

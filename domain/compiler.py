@@ -56,6 +56,9 @@ def compile_definition(
             Problem(code="SCHEMA", path="", message="A workflow is a JSON object with id, name, version and workflow.")
         )
         raise InvalidDefinition(problems.ordered())
+    _check_depth(definition, limits.definition_depth, report)
+    if problems.errors():
+        raise InvalidDefinition(problems.ordered())
     _check_document(definition, report)
     lowered = settings_of(definition, limits, report)
     steps = _compile_steps(definition, nodes, lowered, report)
@@ -85,6 +88,22 @@ def _check_document(definition: dict[str, Any], report: Report) -> None:
             close = nearest(key, KNOWN_KEYS)
             message = f"{key!r} is not a key of a workflow; it is kept, and means nothing."
             report(Problem(code="UNKNOWN_KEY", path=pointer(key), message=message, severity="warning", nearest=close))
+
+
+def _check_depth(definition: Any, limit: int, report: Report) -> None:
+    """Report the first value that is nested too deep: everything after this check may recurse."""
+    level: list[tuple[str, Any]] = [("", definition)]
+    for _ in range(limit):
+        level = [
+            (place + pointer(key), value)
+            for place, container in level
+            for key, value in (container.items() if isinstance(container, dict) else enumerate(container))
+            if isinstance(value, (dict, list))
+        ]
+        if not level:
+            return
+    message = f"This is nested deeper than {limit} levels."
+    report(Problem(code="TOO_DEEP", path=level[0][0], message=message))
 
 
 def _check_text(definition: dict[str, Any], key: str, pattern: re.Pattern[str], rule: str, report: Report) -> None:

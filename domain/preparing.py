@@ -96,12 +96,19 @@ def _own(config: dict[str, Any], node: WorkflowNode) -> dict[str, Any]:
 
 def inputs_of(
     metadata: NodeMetadata, config: Mapping[str, Any], previous: Any, state: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What `metadata.inputs` names: from the parameters, else the previous edge data, else the state."""
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """(what `metadata.inputs` names: from the parameters, else the previous edge data, else the state; those for which
+    the state was asked). The values are not copied.
+    """
     found: dict[str, Any] = {}
+    asked: set[str] = set()
     for name in metadata.inputs:
-        for source in (config, previous, state):
-            if isinstance(source, Mapping) and name in source:
-                found[name] = source[name]
-                break
-    return found
+        if name in config:
+            found[name] = config[name]
+        elif isinstance(previous, Mapping) and name in previous:
+            found[name] = previous[name]
+        else:
+            asked.add(name)
+            if name in state:
+                found[name] = state[name]
+    return found, frozenset(asked)

@@ -23,7 +23,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     """The end of one visit, as far as the node decides it.
 
     `bind` are the position keys of an iterator's pass, `parameters` what its frame keeps, `bounded` whether it knows
-    its own count. `error` marks data as the error object of an error.
+    its own count. `result` is what `end` stores, after the loops around it are left.
     """
 
     now: int
@@ -35,6 +35,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     bind: Mapping[str, Any] = {}
     parameters: dict[str, Any] | None = None
     bounded: bool = False
+    result: Any = msgspec.UNSET
 
 
 def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route | None = None) -> None:
@@ -52,12 +53,15 @@ def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route
         writes.restore(left)
     if route.body:
         writes.store_all(taking.bind)
+    if taking.result is not msgspec.UNSET:
+        writes.store("result", taking.result)
     output_at = ""
     if taking.data is not None and step.options.output is not None:
         output_at = writes.store(step.options.output, taking.data)
     _record_writes(draft, rules, taking, writes.ops)
     entry = _entry(taking, writes.before) if route.body and not _revisits(branch, step) else None
     draft.record(_edge_taken(draft, rules, step, taking=taking, route=route, entry=entry, output_at=output_at))
+    check_weight(draft.execution, rules)  # with the edge's data and the loop's frame
     _finish_route(draft, step, taking, route)
 
 
@@ -169,13 +173,18 @@ def _edge_taken(
         again=route.body and entry is None,
         bindings=_kept_bindings(branch, route, target),
         bind=Binding(block=route.binds, jump=route.jump) if route.binds and taking.edge == "error" else None,
-        keeps_input=step.keeps_input and not (route.leads and taking.edge in step.routes),
+        keeps_input=route.kind == "fail" or (step.keeps_input and not (route.leads and taking.edge in step.routes)),
         reads=taking.reads,
     )
 
 
 def _kept_bindings(branch: Branch, route: Route, target: Step | None) -> int:
-    """How many bindings of `error` stay: those of blocks around the target; one made by a jump ends with the next."""
+    """How many bindings of `error` stay: those of blocks around the target; one made by a jump ends with the next.
+
+    A failure keeps them all: it says what is bound, and a retry needs it.
+    """
+    if route.kind == "fail":
+        return -1
     inside = target.blocks if target is not None else ()
     kept = 0
     for bound in branch.bindings:

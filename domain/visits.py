@@ -11,7 +11,7 @@ from domain.draft import Draft, engine_error, returned_error
 from domain.errors import StepFailure
 from domain.events import Failed, NodeStarted, Paused, Recovered
 from domain.execution import next_pass
-from domain.patches import assignment
+from domain.patches import ABSENT, assignment, diff, find
 from domain.program import Route, Step
 from domain.taking import Taking, fail_or_route, take
 from domain.waiting import park
@@ -90,8 +90,11 @@ def _taking(command: Finish, edge: str | None, *, data: object = None) -> Taking
 
 def _store(draft: Draft, rules: Rules, step: Step, command: Finish, value: object) -> None:
     assert step.setter is not None, f"{step.address} is not a setter"
-    op = assignment(draft.execution.state, step.setter.path, value)
-    take(draft, rules, step, Taking(now=command.now, branch=command.branch, edge=None, patch=(op,)))
+    state = draft.execution.state
+    op = assignment(state, step.setter.path, value)
+    old = find(state, op.path)
+    patch = (op,) if old is ABSENT else tuple(diff(old, op.value, op.path))  # a list that grows is an add at its end
+    take(draft, rules, step, Taking(now=command.now, branch=command.branch, edge=None, patch=patch))
 
 
 def _pass(draft: Draft, rules: Rules, step: Step, command: Finish, outcome: Passed) -> None:
@@ -112,10 +115,7 @@ def _pass(draft: Draft, rules: Rules, step: Step, command: Finish, outcome: Pass
 
 def _end(draft: Draft, rules: Rules, step: Step, command: Finish, outcome: Ended) -> None:
     """`end` is like a route to `$end`, with a result stored first."""
-    patch = command.patch
-    if outcome.result is not msgspec.UNSET:
-        patch = (*patch, assignment(draft.execution.state, ("result",), outcome.result))
-    taking = Taking(now=command.now, branch=command.branch, edge=None, patch=patch, reads=command.reads)
+    taking = msgspec.structs.replace(_taking(command, None), result=outcome.result)
     take(draft, rules, step, taking, route=Route(kind="end"))
 
 

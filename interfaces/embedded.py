@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from application.ports import Status
+from application.ports import LoadProblem, Status
 from application.requests import Accepted, Submission
 from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
 from domain.node import WorkflowNode
@@ -49,6 +49,11 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._service.stop()
+
+    @property
+    def node_problems(self) -> list[LoadProblem]:
+        """Node files and installed nodes that could not be loaded, while the others were."""
+        return self._service.nodes.problems()
 
     def submit(
         self,
@@ -97,9 +102,9 @@ class Engine:
         """A page of executions, newest first: `{items, next}`."""
         return self._service.queries.executions(status=status, workflow=workflow, limit=limit, cursor=cursor)
 
-    def signal(self, execution_id: str, name: str, payload: Any = None, *, actor: str = "") -> bool:
+    def signal(self, execution_id: str, name: str, payload: Any = None, *, actor: str = "", reason: str = "") -> bool:
         """Send a signal. Raises Refused when the execution has ended, Unacceptable when its wait can't take it."""
-        return self._do(execution_id, Signal(now=0, name=name, payload=payload, actor=actor))
+        return self._do(execution_id, Signal(now=0, name=name, payload=payload, actor=actor, reason=reason))
 
     def pause(self, execution_id: str, *, reason: str = "") -> bool:
         """Let no further step begin. False: it is paused already."""

@@ -48,7 +48,12 @@ Exit codes:
 
 
 class Commands(click.Group):
-    """The commands, with errors told in words instead of a traceback."""
+    """The commands, in the order in which they were added, with errors told in words instead of a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        del ctx
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; end with the code of whatever stops it."""
@@ -62,7 +67,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             _close_stdout()
             ctx.exit(BROKEN_PIPE)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what is not ours is raised on
             ctx.exit(_told(error))
         return result
 

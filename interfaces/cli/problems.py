@@ -16,11 +16,16 @@ COLOURS = {"error": "red", "warning": "yellow"}
 
 def print_problems(problems: Sequence[Problem], *, name: str = "", text: bytes | None = None) -> None:
     """Print problems to stderr, each with the place in `text` if that is at hand, and then how many there are."""
-    for problem in problems:
+    for problem in sorted(problems, key=_order):
         _print_problem(problem, name, text)
     errors = sum(problem.severity == "error" for problem in problems)
     if problems:
         click.echo(f"{_count(errors, 'error')}, {_count(len(problems) - errors, 'warning')}.", err=True)
+
+
+def _order(problem: Problem) -> tuple[bool, int, int]:
+    """Errors first, both in the order of the text."""
+    return problem.severity != "error", problem.line or 0, problem.column or 0
 
 
 def as_problem(error: NotJson) -> Problem:

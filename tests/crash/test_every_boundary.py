@@ -163,7 +163,7 @@ def is_boundary(events: list[Recorded], cut: int) -> bool:
 def in_flight_at(events: list[Recorded]) -> tuple[str, int] | None:
     """The visit that the newest event leaves begun, not ended and not parked."""
     last = events[-1].event
-    return (last.address, last.visit) if hasattr(last, "visit") and not isinstance(last, EdgeTaken) else None
+    return (last.address, last.visit) if isinstance(last, NodeStarted) else None
 
 
 def attempts_again(events: list[Recorded], cut: int) -> set[tuple[str, int] | None]:

@@ -1,0 +1,122 @@
+"""`ls`, `show`, `events`, `state` and `nodes`: what can be read, from a server or from a store."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import click
+
+from interfaces.cli.options import Place, json_option, place_options
+
+STATUSES = ("running", "suspended", "paused", "completed", "failed", "cancelled")
+LIMIT = click.IntRange(1, 1_000)
+
+
+@click.command()
+@click.option("--status", type=click.Choice(STATUSES), multiple=True, help="Only these; repeatable.")
+@click.option("--workflow", metavar="ID", help="Only executions of this workflow.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, help="At most so many.")
+@click.option("--cursor", metavar="CURSOR", help="Go on where `next` of the JSON said.")
+@json_option
+@place_options
+def ls(place: Place, status: Any, workflow: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
+    """List executions, newest first."""
+    from interfaces.cli.sources import reading
+    from interfaces.cli.tables import print_executions, print_json
+
+    with reading(place) as source:
+        page = source.executions(status=status, workflow=workflow, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    print_executions(page["items"])
+    if page["next"]:
+        click.echo(f"There are more: --limit, or --cursor {page['next']}", err=True)
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@json_option
+@place_options
+def show(place: Place, execution_id: str, as_json: bool) -> None:
+    """Show an execution: where it is, what it waits for, how it ended."""
+    from interfaces.cli.sources import reading
+    from interfaces.cli.tables import print_execution, print_json
+
+    with reading(place) as source:
+        execution = source.execution(execution_id)
+    if as_json:
+        print_json(execution)
+    else:
+        print_execution(execution)
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Only those behind this version.")
+@click.option("--limit", type=LIMIT, default=100, show_default=True, help="At most so many.")
+@click.option("--order", type=click.Choice(["asc", "desc"]), default="asc", show_default=True)
+@json_option
+@place_options
+def events(
+    place: Place, execution_id: str, after: int, limit: int, order: Literal["asc", "desc"], as_json: bool
+) -> None:
+    """Show the history of an execution.
+
+    With --order desc, --after is the version to begin below.
+    """
+    from interfaces.cli.sources import reading
+    from interfaces.cli.tables import print_events, print_json
+
+    with reading(place) as source:
+        page = source.events(execution_id, after=after, limit=limit, order=order)
+    if as_json:
+        print_json(page)
+        return
+    print_events(page["items"])
+    if page["next"]:
+        click.echo(f"There are more: --after {page['next']}", err=True)
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--at", metavar="VERSION", help="17, head~3, or a time such as 2026-11-22T10:00:00Z.")
+@json_option
+@place_options
+def state(place: Place, execution_id: str, at: str | None, as_json: bool) -> None:
+    """Print the state of an execution, at any version.
+
+    With --json it is in an object that says which version it is.
+    """
+    from interfaces.cli.sources import reading
+    from interfaces.cli.tables import print_json
+
+    with reading(place) as source:
+        found = source.state(execution_id, at)
+    if not as_json:
+        click.echo(f"{found['executionId']} at version {found['version']}", err=True)
+    print_json(found if as_json else found["state"])
+
+
+@click.command()
+@click.argument("node_id", metavar="[ID]", required=False)
+@json_option
+@place_options
+def nodes(place: Place, node_id: str | None, as_json: bool) -> None:
+    """List the nodes that workflows can use, or show one.
+
+    With --nodes and no server: those of this machine.
+    """
+    from interfaces.cli.sources import reading
+    from interfaces.cli.tables import print_json, print_node, print_nodes
+
+    if place.store or (place.nodes and not place.url):
+        place = place._replace(store="memory:")  # nodes are not kept in a store
+    with reading(place) as source:
+        found: Any = source.nodes() if node_id is None else source.node(node_id)
+    if as_json:
+        print_json(found)
+    elif node_id is None:
+        print_nodes(found)
+    else:
+        print_node(found)

@@ -1,0 +1,184 @@
+"""Tables and cards for people, JSON for programs; both to stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from interfaces.cli.wording import error_in_words, gist, plain, wait_in_words
+
+WIDE: Final = 220
+"""Columns where stdout is no terminal: nothing is cut that a pipe could want."""
+STATUS_STYLES: Final = {
+    "completed": "green",
+    "running": "cyan",
+    "suspended": "yellow",
+    "paused": "yellow",
+    "failed": "red",
+    "cancelled": "magenta",
+}
+EVENT_STYLES: Final = {
+    "Recovered": "bold yellow",
+    "NodeFailed": "red",
+    "Failed": "bold red",
+    "Cancelled": "magenta",
+    "Completed": "bold green",
+    "Suspended": "yellow",
+    "SignalReceived": "cyan",
+    "Resumed": "cyan",
+    "Paused": "yellow",
+}
+WIRE_TIME: Final = len("2026-11-22T10:00:00.000")
+
+
+class _Console(Console):
+    """A console whose broken pipe is for the command to end on, quietly."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
+    """The list of executions."""
+    table = _table("EXECUTION", "WORKFLOW", "STATUS", "VERSION", "STARTED", "ENDED", "ERROR")
+    for item in items:
+        table.add_row(
+            plain(item["executionId"]),
+            f"{plain(item['workflowId'])} {plain(item['workflowVersion'])}",
+            _status(item["status"]),
+            str(item["version"]),
+            _time(item["startTime"]),
+            _time(item.get("endTime")),
+            plain(item.get("errorCode") or ""),
+        )
+    _print(table)
+
+
+def print_events(items: Iterable[Mapping[str, Any]]) -> None:
+    """A page of a history."""
+    table = _table("VERSION", "TIME", "EVENT", "STEP", "VISIT", "WHAT")
+    for event in items:
+        style = EVENT_STYLES.get(str(event["type"]), "")
+        table.add_row(
+            str(event["version"]),
+            _time(event["time"]),
+            Text(plain(event["type"]), style=style),
+            plain(event.get("step") or event.get("address") or ""),
+            str(event.get("visit", "")),
+            Text(gist(event)),
+        )
+    _print(table)
+
+
+def print_nodes(nodes: Iterable[Mapping[str, Any]]) -> None:
+    """The list of nodes."""
+    table = _table("NODE", "VERSION", "EFFECT", "EDGES", "DESCRIPTION")
+    for node in nodes:
+        edges = node.get("edges")
+        shown = "any" if edges is None else plain(", ".join(edges))
+        described = plain(node.get("description", ""))
+        table.add_row(plain(node["id"]), plain(node["version"]), plain(node["effect"]), shown, described)
+    _print(table)
+
+
+def print_node(node: Mapping[str, Any]) -> None:
+    """One node, with its parameters."""
+    edges = node.get("edges")
+    _print(
+        _card(
+            [
+                ("node", plain(node["id"])),
+                ("name", plain(node["name"])),
+                ("version", plain(node["version"])),
+                ("description", plain(node.get("description", ""), longest=500)),
+                ("effect", plain(node["effect"])),
+                ("edges", "any" if edges is None else plain(", ".join(edges))),
+                ("source", plain(node["source"], longest=500)),
+            ]
+        )
+    )
+    parameters = node.get("parameters")
+    if parameters is None:
+        _print(Text("It takes any parameters."))
+        return
+    table = _table("PARAMETER", "TYPES", "DEFAULT", "DESCRIPTION")
+    for name, parameter in parameters.items():
+        default = (
+            "required" if parameter.get("required") else plain(parameter["default"]) if "default" in parameter else ""
+        )
+        types = plain(", ".join(parameter.get("types") or ["any"]))
+        table.add_row(plain(name), types, default, plain(_described(parameter)))
+    _print(table)
+
+
+def print_execution(execution: Mapping[str, Any]) -> None:
+    """One execution."""
+    rows: list[tuple[str, str | Text]] = [
+        ("execution", plain(execution["executionId"])),
+        ("workflow", f"{plain(execution['workflowId'])} {plain(execution['workflowVersion'])}"),
+        ("status", _status(execution["status"])),
+        ("version", str(execution["version"])),
+        ("started", _time(execution["startTime"])),
+    ]
+    if execution.get("endTime"):
+        rows.append(("ended", _time(execution["endTime"])))
+    if execution.get("currentStep"):
+        rows.append(("step", f"{plain(execution['currentStep'])}  {plain(execution.get('currentAddress') or '')}"))
+    rows += [("waiting", wait_in_words(wait)) for wait in execution.get("waiting") or ()]
+    rows += [("label", f"{plain(name)}={plain(text)}") for name, text in (execution.get("labels") or {}).items()]
+    if execution.get("error"):
+        rows.append(("error", Text(error_in_words(execution["error"]), style="red")))
+    _print(_card(rows))
+    if "finalState" in execution:
+        _print(Text("final state", style="bold"))
+        print_json(execution["finalState"])
+
+
+def _described(parameter: Mapping[str, Any]) -> str:
+    known = ", ".join(plain(value) for value in parameter.get("enum") or ())
+    return " ".join(part for part in (str(parameter.get("description", "")), f"[{known}]" if known else "") if part)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        right = column in ("VERSION", "VISIT") and column != columns[1]
+        # The first column holds what is copied into the next command.
+        first = column == columns[0]
+        table.add_column(column, justify="right" if right else "left", no_wrap=first, overflow="fold")
+    return table
+
+
+def _card(rows: Sequence[tuple[str, str | Text]]) -> Table:
+    card = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    card.add_column(style="bold", no_wrap=True)
+    card.add_column(overflow="fold")
+    for name, value in rows:
+        card.add_row(name, value if isinstance(value, Text) else Text(value))
+    return card
+
+
+def _status(status: str) -> Text:
+    return Text(plain(status), style=STATUS_STYLES.get(status, ""))
+
+
+def _time(time: str | None) -> str:
+    """A wire time to the millisecond."""
+    return time[:WIRE_TIME].replace("T", " ") if time else ""
+
+
+def _print(what: Table | Text) -> None:
+    width = None if sys.stdout.isatty() else WIDE
+    _Console(width=width, markup=False, highlight=False, emoji=False).print(what)

@@ -1,0 +1,109 @@
+"""What an event or a wait says, in a few words for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+LONGEST: Final = 100
+"""Characters of a value in a table."""
+POINTERS_SHOWN: Final = 3
+
+
+def plain(value: Any, *, longest: int = LONGEST) -> str:
+    """Text as it is, other values as compact JSON, cut; what could move a terminal's cursor becomes a dot."""
+    if not isinstance(value, str):
+        import msgspec
+
+        value = msgspec.json.encode(value).decode()
+    text = value if len(value) <= longest else value[: longest - 1] + "…"
+    return "".join(char if char.isprintable() else " " if char in "\n\t" else "·" for char in text)
+
+
+def gist(event: Mapping[str, Any]) -> str:
+    """What an event on the wire says, beside its type and step."""
+    words = _GISTS.get(str(event.get("type")))
+    told = words(event.get("data") or {}) if words is not None else ""
+    attempt = event.get("attempt", 1)
+    if event.get("type") == "NodeStarted" and attempt > 1:
+        told = f"attempt {attempt}" + (f"; {told}" if told else "")
+    return told
+
+
+def wait_in_words(wait: Mapping[str, Any]) -> str:
+    """What a parked visit waits for."""
+    until = f", until {wait['due']}" if wait.get("due") else ""
+    match wait.get("kind"):
+        case "timer":
+            return f"waits{until}" if until else "waits"
+        case "approval":
+            choices = ", ".join(plain(choice) for choice in wait.get("choices", ()))
+            return f"asks for approval {plain(wait['name'])!r}: {plain(wait.get('title', ''))} ({choices}){until}"
+        case _:
+            return f"waits for the signal {plain(wait.get('name', ''))!r}{until}"
+
+
+def error_in_words(error: Mapping[str, Any]) -> str:
+    """An error object: its code, its message, and where it came up."""
+    where = f" at {error['address']}" if error.get("address") else ""
+    return f"{plain(error.get('code', 'ERROR'))}{where}: {plain(error.get('message', ''), longest=500)}"
+
+
+def _started(data: Mapping[str, Any]) -> str:
+    return f"{plain(data.get('workflow', ''))} {plain(data.get('workflowVersion', ''))}"
+
+
+def _changes(data: Mapping[str, Any]) -> str:
+    patch = data.get("patch") or []
+    shown = [f"{op['op']} {plain(op['path'])}" for op in patch[:POINTERS_SHOWN]]
+    more = [f"{len(patch) - POINTERS_SHOWN} more"] if len(patch) > POINTERS_SHOWN else []
+    return ", ".join([*shown, *more])
+
+
+def _edge(data: Mapping[str, Any]) -> str:
+    edge = plain(data["edge"]) if data.get("edge") is not None else "no edge"
+    return f"{edge} → {plain(data['target']) if data.get('target') else 'the end'}"
+
+
+def _error(data: Mapping[str, Any]) -> str:
+    return error_in_words(data.get("error") or {})
+
+
+def _suspended(data: Mapping[str, Any]) -> str:
+    wait = data.get("wait") or {}
+    return f"{wait.get('kind', '')} {plain(wait.get('name', ''))}".strip()
+
+
+def _signal(data: Mapping[str, Any]) -> str:
+    return f"{plain(data.get('name', ''))} {plain(data.get('payload'))}{_because(data)}"
+
+
+def _resumed(data: Mapping[str, Any]) -> str:
+    return f"by {plain(data.get('cause', ''))}{_because(data)}"
+
+
+def _recovered(data: Mapping[str, Any]) -> str:
+    return f"after a crash, by {plain(data.get('worker', ''))}"
+
+
+def _reason(data: Mapping[str, Any]) -> str:
+    return plain(data.get("reason", ""))
+
+
+def _because(data: Mapping[str, Any]) -> str:
+    return f" ({plain(data['reason'])})" if data.get("reason") else ""
+
+
+_GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "ExecutionStarted": _started,
+    "StateUpdated": _changes,
+    "EdgeTaken": _edge,
+    "NodeFailed": _error,
+    "Failed": _error,
+    "Suspended": _suspended,
+    "SignalReceived": _signal,
+    "Resumed": _resumed,
+    "Recovered": _recovered,
+    "Paused": _reason,
+    "Cancelled": _reason,
+}
