@@ -1,0 +1,124 @@
+"""What is measured: each workload runs on a fresh SQLite store and gives its rate and a note."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from clew import Engine
+from domain.context import ExecutionContext
+from domain.node import Edge, NodeMetadata, WorkflowNode
+from interfaces.settings import Settings
+
+RAW_COMMITS = 2_000
+SEQUENTIAL = 1_000
+CONCURRENT = 200
+CONCURRENT_STEPS = 10
+SENDERS = 32
+SUBMITTED = 1_000
+
+
+class Measured(NamedTuple):
+    """A workload's name, its rate per second of `unit`, and what there is to add."""
+
+    name: str
+    rate: float
+    unit: str
+    note: str
+
+
+class Effect(WorkflowNode):
+    """An effect that costs nothing itself: what is measured is what the engine adds."""
+
+    metadata = NodeMetadata(id="effect", name="Effect", version="1.0.0", effect="writes")
+    inline = True
+
+    def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Edge:
+        """Count the visit in the state."""
+        context.state["done"] = context.step.visit
+        return Edge("success")
+
+
+def definition(*steps: Any) -> dict[str, Any]:
+    """A workflow of these steps."""
+    settings = {"maxIterations": 100_000}
+    return {"id": "bench", "name": "Bench", "version": "1.0.0", "settings": settings, "workflow": list(steps)}
+
+
+def engine(home: Path) -> Engine:
+    """An engine on a store of its own in a directory."""
+    return Engine(nodes=[Effect], settings=Settings(store=f"sqlite:///{home / 'log.db'}"))
+
+
+def raw_commits(home: Path) -> Measured:
+    """The limit of the disk: three rows and a commit each, with the settings of the log."""
+    connection = sqlite3.connect(home / "raw.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB)")
+    begun = perf_counter()
+    for _ in range(RAW_COMMITS):
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("INSERT INTO rows (body) VALUES (?)", [(b"x" * 150,)] * 3)
+        connection.execute("COMMIT")
+    taken = perf_counter() - begun
+    connection.close()
+    return Measured("raw three-row commits, SQLite FULL", RAW_COMMITS / taken, "commits/s", "the limit of the disk")
+
+
+def sequential(home: Path) -> Measured:
+    """W1: one execution of 1,000 effectful steps, one after the other."""
+    loop = {"range...": {"stop": SEQUENTIAL, "loop?": ["effect"]}}
+    return _one(home, definition(loop), "W1 sequential, effectful", "steps/s", SEQUENTIAL)
+
+
+def pure(home: Path) -> Measured:
+    """W1p: the same with steps that have no effect."""
+    loop = {"range...": {"stop": SEQUENTIAL, "loop?": ["empty"]}}
+    return _one(home, definition(loop), "W1p sequential, pure", "steps/s", SEQUENTIAL)
+
+
+def _one(home: Path, workflow: dict[str, Any], name: str, unit: str, count: int) -> Measured:
+    with engine(home) as running:
+        running.run(definition("empty"))
+        begun = perf_counter()
+        result = running.run(workflow)
+        taken = perf_counter() - begun
+    assert result["status"] == "completed", result["error"]
+    bytes_per_step = sum(path.stat().st_size for path in home.glob("log.db*")) / count
+    return Measured(name, count / taken, unit, f"loop steps not counted; {bytes_per_step:,.0f} bytes a step on disk")
+
+
+def concurrent(home: Path) -> Measured:
+    """W2: 200 executions of 10 effectful steps at once, all let go by one signal each."""
+    steps = [{"signal": {"name": "go"}}, {"range...": {"stop": CONCURRENT_STEPS, "loop?": ["effect"]}}]
+    with engine(home) as running:
+        ids = [running.submit(definition(*steps)).execution_id for _ in range(CONCURRENT)]
+        for execution_id in ids:
+            assert running.wait(execution_id)
+        begun = perf_counter()
+        with ThreadPoolExecutor(SENDERS) as senders:
+            list(senders.map(lambda execution_id: running.signal(execution_id, "go"), ids))
+        for execution_id in ids:
+            assert running.wait(execution_id)
+        taken = perf_counter() - begun
+    return Measured(
+        "W2 concurrent, effectful", CONCURRENT * CONCURRENT_STEPS / taken, "steps/s", "200 executions at once"
+    )
+
+
+def accepted(home: Path) -> Measured:
+    """W9: submissions of a workflow that parks at once, each durable before it is answered, one after the other."""
+    with engine(home) as running:
+        begun = perf_counter()
+        for _ in range(SUBMITTED):
+            running.submit(definition({"signal": {"name": "go"}}))
+        taken = perf_counter() - begun
+    return Measured("W9 submissions, in process", SUBMITTED / taken, "accepted/s", "one after the other")
+
+
+WORKLOADS: tuple[Callable[[Path], Measured], ...] = (raw_commits, sequential, pure, concurrent, accepted)
