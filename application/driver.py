@@ -77,6 +77,7 @@ class Driver:
         if error is not None and live.lost is None:
             logger.error("driving %s failed", live.execution.id, exc_info=error)
             live.give_up(error, now=self.now(live))
+        self.wake(live)  # a command may have come between the branch's last look and this
         self._rested(live)
 
     async def _visit(self, live: Live, name: str) -> None:

@@ -14,7 +14,7 @@ from application.driver import Driver
 from application.live import Live
 from application.ports import Append, Clock, EventLog, Ids, Nodes, Recorded, SchemaCheck, Summary, VersionConflict
 from application.programs import Programs, definition_stream
-from application.reading import execution_event, load
+from application.reading import after_command, execution_event, load
 from application.requests import Accepted, Done, Submission
 from application.residents import Residents
 from application.running import NodeRunner
@@ -185,7 +185,8 @@ class Engine:
         if submission.key is not None and submission.execution_id is None:
             raise _key_reused(submission.key)
         if submission.on_conflict == "use":
-            return self._replayed(execution, first.position)
+            found = self._replayed(execution, first.position)
+            return msgspec.structs.replace(found, existing=True)
         raise Refused(f"There is an execution {execution_id!r} already.", code="EXECUTION_EXISTS")
 
     def _replayed(self, execution: Execution, position: int) -> Accepted:
@@ -203,24 +204,26 @@ class Engine:
                 if known != command.key:
                     raise _key_reused(known)
                 await live.flush()
-                return self._done(live, (), changed=False, replayed=True)
+                return self._done(after_command(self._log, execution_id, known), (), changed=False, replayed=True)
             events = live.decide(msgspec.structs.replace(command, now=self._driver.now(live)))
+            decided = live.execution  # what is answered: by the time that this is durable, it may have gone on
             if isinstance(command, Cancel):
                 for task in live.tasks.values():
                     task.cancel()
             self._go_on(live)
+            self._look_after(live)  # also if it can't be recorded: then it is folded again from the log
             try:
                 recorded = await live.flush()
             except VersionConflict:
                 self._unload(live)
                 continue
-            self._look_after(live)
-            return self._done(live, recorded, changed=bool(events))
+            return self._done(decided, recorded, changed=bool(events))
         raise Unavailable(f"{execution_id} is being changed too quickly from elsewhere. Try again.")
 
-    def _done(self, live: Live, recorded: tuple[Recorded, ...], *, changed: bool, replayed: bool = False) -> Done:
+    def _done(
+        self, execution: Execution, recorded: tuple[Recorded, ...], *, changed: bool, replayed: bool = False
+    ) -> Done:
         position = recorded[-1].position if recorded else self._log.position()
-        execution = live.execution
         return Done(
             execution_id=execution.id,
             status=execution.status,

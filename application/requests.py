@@ -25,12 +25,16 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """A submission is durable. `replayed`: it was so already. `position` is the log's, for readers of lists."""
+    """A submission is durable. `position` is the log's, for readers of lists.
+
+    `replayed`: it was so already; `existing`: by another request, and this one said to use what has its id.
+    """
 
     execution_id: str
     status: Status
     position: int
     replayed: bool = False
+    existing: bool = False
     warnings: tuple[Problem, ...] = ()
 
 

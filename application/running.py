@@ -120,6 +120,7 @@ class NodeRunner:
             check_resolved(config, node.metadata)
         except StepFailure as failure:
             return node.invalid(context, config, failure.error)
+        answer: Any
         if node.inline or inspect.iscoroutinefunction(node.execute):
             answer = _run_plain(node, context, config)
         else:
@@ -127,8 +128,8 @@ class NodeRunner:
             threaded = loop.run_in_executor(self._threads, _run_plain, node, context, config)
             answer = await deadline.wait_for(threaded, step)
         if inspect.isawaitable(answer):
-            answer = _first_edge(await deadline.wait_for(answer, step), context)
-        return answer
+            answer = await deadline.wait_for(answer, step)
+        return _first_edge(answer, context)
 
 
 def _run_plain(node: WorkflowNode, context: ExecutionContext, config: dict[str, Any]) -> Any:

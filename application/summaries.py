@@ -65,7 +65,7 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
         case EdgeTaken():
             return replace(row, current_address=event.target) if event.branch == ROOT else row
         case Suspended():
-            return _waiting(row, event.wait.due) if event.branch == ROOT else row
+            return _waiting(row, event.wait.due, event.time) if event.branch == ROOT else row
         case Resumed():
             return _resumed(row, event)
         case Paused():
@@ -82,10 +82,14 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
             assert_never(event)
 
 
-def _waiting(row: Summary, due: int | None) -> Summary:
-    """A visit parked; one that was in flight when a pause began does so within the pause."""
+def _waiting(row: Summary, due: int | None, now: int) -> Summary:
+    """A visit parked; one that was in flight when a pause began does so within the pause.
+
+    The end of the pause moves what it held by the whole pause: this wait has spent less in it.
+    """
     if row.status == "paused":
-        return replace(row, waiting=True, held_due=due)
+        spent = now - row.paused_at if row.paused_at is not None else 0
+        return replace(row, waiting=True, held_due=due - spent if due is not None else None)
     return replace(row, status="suspended", waiting=True, due=due)
 
 

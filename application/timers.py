@@ -55,7 +55,8 @@ class Timers:
             if self._heap:
                 nap = min(nap, max(0.0, (self._heap[0][0] - self._clock.now()) / 1_000_000))
             try:
-                await asyncio.wait_for(self._changed.wait(), nap)
+                async with asyncio.timeout(nap):  # wait_for may swallow the cancellation of a stop (before Python 3.12)
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

@@ -36,7 +36,8 @@ class _Problems(list[Problem]):
         ordered = sorted(self, key=lambda problem: problem.severity != "error")
         if len(ordered) <= MAX_PROBLEMS:
             return tuple(ordered)
-        more = Problem(code="MORE", path="", message=f"{len(ordered) - MAX_PROBLEMS} more problems are not listed.")
+        message = f"{len(ordered) - MAX_PROBLEMS} more problems are not listed."
+        more = Problem(code="MORE", path="", message=message, severity=ordered[MAX_PROBLEMS].severity)
         return (*ordered[:MAX_PROBLEMS], more)
 
 
@@ -56,8 +57,7 @@ def compile_definition(
             Problem(code="SCHEMA", path="", message="A workflow is a JSON object with id, name, version and workflow.")
         )
         raise InvalidDefinition(problems.ordered())
-    _check_depth(definition, limits.definition_depth, report)
-    if problems.errors():
+    if _is_too_deep(definition, limits.definition_depth, report):
         raise InvalidDefinition(problems.ordered())
     _check_document(definition, report)
     lowered = settings_of(definition, limits, report)
@@ -90,8 +90,8 @@ def _check_document(definition: dict[str, Any], report: Report) -> None:
             report(Problem(code="UNKNOWN_KEY", path=pointer(key), message=message, severity="warning", nearest=close))
 
 
-def _check_depth(definition: Any, limit: int, report: Report) -> None:
-    """Report the first value that is nested too deep: everything after this check may recurse."""
+def _is_too_deep(definition: Any, limit: int, report: Report) -> bool:
+    """Whether a value is nested too deep, which is then reported: everything after this check may recurse."""
     level: list[tuple[str, Any]] = [("", definition)]
     for _ in range(limit):
         level = [
@@ -101,9 +101,10 @@ def _check_depth(definition: Any, limit: int, report: Report) -> None:
             if isinstance(value, (dict, list))
         ]
         if not level:
-            return
+            return False
     message = f"This is nested deeper than {limit} levels."
     report(Problem(code="TOO_DEEP", path=level[0][0], message=message))
+    return True
 
 
 def _check_text(definition: dict[str, Any], key: str, pattern: re.Pattern[str], rule: str, report: Report) -> None:

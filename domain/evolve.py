@@ -218,17 +218,20 @@ def _wait_over(execution: Execution, event: Resumed) -> Execution:
 
 
 def _unpaused(execution: Execution, now: int) -> Execution:
-    moved = now - execution.paused_at if execution.paused_at is not None else 0
-    branches = {name: _moved(branch, moved) for name, branch in execution.branches.items()}
+    paused_at = execution.paused_at if execution.paused_at is not None else now
+    branches = {name: _moved(branch, paused_at, now) for name, branch in execution.branches.items()}
     after = replace(execution, branches=branches, paused_at=None, status="running")
     return replace(after, status=_status(after))
 
 
-def _moved(branch: Branch, by: int) -> Branch:
+def _moved(branch: Branch, paused_at: int, now: int) -> Branch:
+    """The branch with its due time later by what the wait has spent in the pause: it may have begun within it."""
     visit = branch.visit
-    if visit is None or visit.wait is None or visit.wait.due is None:
+    wait = visit.wait if visit is not None else None
+    if visit is None or wait is None or wait.due is None:
         return branch
-    return replace(branch, visit=replace(visit, wait=replace(visit.wait, due=visit.wait.due + by)))
+    moved = replace(wait, due=wait.due + now - max(paused_at, wait.since))
+    return replace(branch, visit=replace(visit, wait=moved))
 
 
 def _retried(execution: Execution, event: Resumed) -> Execution:

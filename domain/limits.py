@@ -19,6 +19,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Passes of one entry into a loop that does not know its own count."""
     iterations_cap: int = 100_000
     node_timeout_ms: int = 30_000
+    node_timeout_cap_ms: int | None = None
+    """What a step's own `$timeout` may be where the workflow has lowered the default; None: no more than that."""
     kept_signals: int = 100
     """Early signals kept per name."""
     recoveries: int = 3

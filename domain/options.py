@@ -51,15 +51,15 @@ class _Checked:
             return self.bad(key, f"{key} may be at most {most:,} on this server.", default)
         return value
 
-    def duration(self, key: str, default: int) -> int:
+    def duration(self, key: str, default: int, most: int) -> int:
         if key not in self._values:
             return default
         try:
             value = milliseconds(self._values[key])
         except ValueError as error:
             return self.bad(key, f"{key}: {error}.", default)
-        if value < 1 or value > default:
-            return self.bad(key, f"{key} is at least 1 ms and at most the server's {default:,} ms.", default)
+        if value < 1 or value > most:
+            return self.bad(key, f"{key} is at least 1 ms and at most the server's {most:,} ms.", default)
         return value
 
     def bad(self, key: str, message: str, default: int, close: str | None = None) -> int:
@@ -89,7 +89,8 @@ def settings_of(definition: dict[str, Any], limits: Limits, report: Report) -> L
         iterations_cap=limits.iterations_cap,
         steps=checked.count("maxSteps", limits.steps, limits.steps),
         iterations=checked.count("maxIterations", limits.iterations, limits.iterations_cap),
-        node_timeout_ms=checked.duration("timeout", limits.node_timeout_ms),
+        node_timeout_ms=checked.duration("timeout", limits.node_timeout_ms, limits.node_timeout_ms),
+        node_timeout_cap_ms=limits.node_timeout_ms,
     )
 
 
@@ -108,7 +109,9 @@ def options_of(step: StepOutline, limits: Limits, *, iterates: bool, report: Rep
         checked.bad("$node", "$node is the id of a node, as a literal text.", 0)
     return Options(
         output=_output(step, checked, iterates=iterates),
-        timeout_ms=checked.duration("$timeout", limits.node_timeout_ms),
+        timeout_ms=checked.duration(
+            "$timeout", limits.node_timeout_ms, limits.node_timeout_cap_ms or limits.node_timeout_ms
+        ),
         max_iterations=_iterations(step, checked, limits),
         on_crash=_on_crash(step, checked),
     )

@@ -68,5 +68,3 @@ def digest(path: Path, algorithm: str) -> str:
         while chunk := stream.read(CHUNK_BYTES):
             found.update(chunk)
     return base64.urlsafe_b64encode(found.digest()).rstrip(b"=").decode()
-
-

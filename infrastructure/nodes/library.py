@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIBRARY: Final[Mapping[str, str]] = {
+    "aggregate": "infrastructure.nodes.aggregate:Aggregate",
     "approval": "infrastructure.nodes.waiting:Approval",
+    "arrayUtilities": "infrastructure.nodes.array_utilities:ArrayUtilities",
     "batch": "infrastructure.nodes.iterators:Batch",
+    "compareDatasets": "infrastructure.nodes.compare_datasets:CompareDatasets",
     "each": "infrastructure.nodes.iterators:Each",
     "editFields": "infrastructure.nodes.edit_fields:EditFields",
     "empty": "infrastructure.nodes.empty:Empty",
@@ -21,12 +24,19 @@ LIBRARY: Final[Mapping[str, str]] = {
     "fail": "infrastructure.nodes.endings:Fail",
     "filesystem": "infrastructure.nodes.filesystem:Filesystem",
     "filter": "infrastructure.nodes.filter:Filter",
+    "limit": "infrastructure.nodes.limit:Limit",
     "log": "infrastructure.nodes.log:Log",
     "logic": "infrastructure.nodes.logic:Logic",
     "math": "infrastructure.nodes.arithmetic:Math",
+    "objectUtilities": "infrastructure.nodes.object_utilities:ObjectUtilities",
     "range": "infrastructure.nodes.iterators:Range",
+    "removeDuplicates": "infrastructure.nodes.remove_duplicates:RemoveDuplicates",
     "signal": "infrastructure.nodes.waiting:Signal",
+    "sort": "infrastructure.nodes.sort:Sort",
+    "splitOut": "infrastructure.nodes.split_out:SplitOut",
+    "summarize": "infrastructure.nodes.summarize:Summarize",
     "switch": "infrastructure.nodes.switch:Switch",
+    "transformObject": "infrastructure.nodes.transform_object:TransformObject",
     "wait": "infrastructure.nodes.waiting:Wait",
     "while": "infrastructure.nodes.while_loop:While",
 }

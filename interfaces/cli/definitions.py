@@ -50,8 +50,9 @@ def run(
 ) -> None:
     """Run a definition, and print its result.
 
-    FILE is the definition (-: stdin). Works without a server, in memory or in the store that --store names; with --url it runs on that server. The result
-    is what the workflow's `end` stored, else the final state; with --json the whole execution.
+    FILE is the definition (-: stdin). Works without a server, in memory or in the store that --store names; with --url
+    it runs on that server. The result is what the workflow's `end` stored, else the final state; with --json it is the
+    whole execution.
     """
     from interfaces.cli.progress import watch
 
@@ -72,12 +73,13 @@ def run(
 def validate(ctx: click.Context, file: IO[bytes], place: Place, as_json: bool) -> None:
     """Say everything that is wrong with a definition.
 
-    FILE is the definition (-: stdin); nothing in it is run. The nodes are those of the library and of --nodes; with --url those of that server.
+    FILE is the definition (-: stdin); nothing in it is run. The nodes are those of the library and of --nodes; with
+    --url those of that server.
     """
     from domain.errors import NotJson
     from interfaces.cli.problems import as_problem, print_problems
 
-    name, text = file.name, file.read()
+    name, text = _name(file), file.read()
     try:
         problems = _remote_problems(place, text) if place.url else _local_problems(place, text)
     except NotJson as error:
@@ -105,8 +107,13 @@ def _read(file: IO[bytes]) -> Definition:
     except NotJson as error:
         from interfaces.cli.problems import as_problem
 
-        _refuse(file.name, text, (as_problem(error),))
-    return Definition(file.name, text, value, known)
+        _refuse(_name(file), text, (as_problem(error),))
+    return Definition(_name(file), text, value, known)
+
+
+def _name(file: IO[bytes]) -> str:
+    """How messages call a file."""
+    return str(getattr(file, "name", "<stdin>"))
 
 
 def _refuse(name: str, text: bytes, problems: Sequence[Problem]) -> None:

@@ -48,9 +48,10 @@ def _kept(advice: str, place: Place) -> list[str]:
     store = place.store or "memory:"
     if store == "memory:":
         return ["It was in memory and ends here. To go on with one later, run it with --store sqlite:///PATH."]
-    if advice:
-        return [f"{advice} --store {shlex.quote(store)}"]
-    return [f"It goes on when an engine has its store: clew serve --store {shlex.quote(store)}"]
+    folders = [word for folder in place.nodes for word in ("--nodes", str(folder))]
+    files = ["--files", str(place.files)] if place.files is not None else []
+    engine = shlex.join(["--store", store, *folders, *files])
+    return [f"{advice} {engine}" if advice else f"It goes on when an engine has its store: clew serve {engine}"]
 
 
 def _elapsed(execution: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from interfaces.cli.wording import gist, plain
+from interfaces.cli.wording import gist, plain, step_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -88,8 +88,7 @@ def picture(execution_id: str, newest: list[dict[str, Any]], elapsed_s: float) -
     head = newest[0] if newest else {"version": 0}
     text = Text(f"{execution_id}  version {head['version']}  {elapsed_s:.1f} s\n", style="bold", no_wrap=True)
     for event in reversed(newest):
-        step = plain(event.get("step") or event.get("address") or "")
-        line = f"  {event['version']:>6}  {plain(event['type']):<16}  {step}  {gist(event)}\n"
+        line = f"  {event['version']:>6}  {plain(event['type']):<16}  {step_of(event)}  {gist(event)}\n"
         text.append(line, style="not bold dim")
     text.rstrip()
     return text

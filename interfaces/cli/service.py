@@ -53,9 +53,9 @@ def version(place: Place, as_json: bool) -> None:
 
     With --url, also that of the server.
     """
-    from clew import __version__
+    from importlib.metadata import version as installed_version
 
-    found = {"version": __version__}
+    found = {"version": installed_version("clew")}
     if place.url:
         from interfaces.cli.sources import connect
 

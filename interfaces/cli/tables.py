@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from interfaces.cli.wording import error_in_words, gist, plain, wait_in_words
+from interfaces.cli.wording import error_in_words, gist, names_in, plain, step_of, wait_in_words
 
 WIDE: Final = 220
 """Columns where stdout is no terminal: nothing is cut that a pipe could want."""
@@ -35,19 +35,14 @@ EVENT_STYLES: Final = {
     "Resumed": "cyan",
     "Paused": "yellow",
 }
+PIECE: Final = 8_192
+"""Characters written at once."""
 WIRE_TIME: Final = len("2026-11-22T10:00:00.000")
-
-
-class _Console(Console):
-    """A console whose broken pipe is for the command to end on, quietly."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
 
 
 def print_json(value: Any) -> None:
     """One JSON document."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    _emit(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
 def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
@@ -66,16 +61,17 @@ def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
     _print(table)
 
 
-def print_events(items: Iterable[Mapping[str, Any]]) -> None:
+def print_events(items: Sequence[Mapping[str, Any]]) -> None:
     """A page of a history."""
     table = _table("VERSION", "TIME", "EVENT", "STEP", "VISIT", "WHAT")
+    names = names_in(items)
     for event in items:
         style = EVENT_STYLES.get(str(event["type"]), "")
         table.add_row(
             str(event["version"]),
             _time(event["time"]),
             Text(plain(event["type"]), style=style),
-            plain(event.get("step") or event.get("address") or ""),
+            step_of(event, names),
             str(event.get("visit", "")),
             Text(gist(event)),
         )
@@ -181,4 +177,16 @@ def _time(time: str | None) -> str:
 
 def _print(what: Table | Text) -> None:
     width = None if sys.stdout.isatty() else WIDE
-    _Console(width=width, markup=False, highlight=False, emoji=False).print(what)
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as drawn:
+        console.print(what)
+    _emit(drawn.get())
+
+
+def _emit(text: str) -> None:
+    """Write to stdout piece by piece.
+
+    An unbuffered stdout (PYTHONUNBUFFERED) whose reader goes away takes a part of a large text, and says nothing.
+    """
+    for start in range(0, len(text), PIECE):
+        click.echo(text[start : start + PIECE], nl=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 LONGEST: Final = 100
@@ -28,6 +28,24 @@ def gist(event: Mapping[str, Any]) -> str:
     if event.get("type") == "NodeStarted" and attempt > 1:
         told = f"attempt {attempt}" + (f"; {told}" if told else "")
     return told
+
+
+def step_of(event: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
+    """The step of an event: its name, else what `names` has for its address, else the last part of that."""
+    address = str(event.get("address", ""))
+    name = event.get("step") or (names or {}).get(address)
+    return plain(name) if name else _short(address)
+
+
+def names_in(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Names of steps by address: a reader without the nodes of a workflow has those only where a visit begins."""
+    return {str(event["address"]): str(event["step"]) for event in events if event.get("step")}
+
+
+def _short(address: str) -> str:
+    """The key of a step; of a step that is only a text in a list, the whole address."""
+    key = address.rpartition("/")[2].replace("~1", "/").replace("~0", "~").removesuffix("...")
+    return plain(address if key.isdecimal() else key)
 
 
 def wait_in_words(wait: Mapping[str, Any]) -> str:
@@ -62,7 +80,7 @@ def _changes(data: Mapping[str, Any]) -> str:
 
 def _edge(data: Mapping[str, Any]) -> str:
     edge = plain(data["edge"]) if data.get("edge") is not None else "no edge"
-    return f"{edge} → {plain(data['target']) if data.get('target') else 'the end'}"
+    return f"{edge} → {_short(str(data['target'])) if data.get('target') else 'the end'}"
 
 
 def _error(data: Mapping[str, Any]) -> str:

@@ -47,6 +47,7 @@ class Client:
         headers = {"Clew-Actor": actor} if actor else {}
         self._wire = Wire(url, timeout_s=timeout_s, attempts=attempts, headers=headers, sleep=sleep)
         self._sleep = sleep
+        self._position = 0  # of the newest change made here: lists are asked to have reached it
 
     def __enter__(self) -> Client:
         return self
@@ -89,14 +90,15 @@ class Client:
         try:
             response = self._wire.post("/workflows", msgspec.json.encode(body), headers=_key(key))
         except InvalidDefinition as error:
-            raise _unwrapped(error) if given else error from None
+            raise InvalidDefinition(_unwrapped(error.problems) if given else error.problems) from None
         answer = decoded(response)
+        warnings = tuple(problems_of(answer.get("warnings"), "warning"))
         return Accepted(
             execution_id=answer["executionId"],
             status=answer["status"],
-            position=_position(response),
+            position=self._noted(response),
             replayed=_replayed(response),
-            warnings=tuple(problems_of(answer.get("warnings"), "warning")),
+            warnings=_unwrapped(warnings) if given else warnings,
         )
 
     def run(
@@ -158,9 +160,10 @@ class Client:
         limit: int = 100,
         cursor: str | None = None,
     ) -> dict[str, Any]:
-        """A page of executions, newest first: `{items, next}`."""
+        """A page of executions, newest first: `{items, next}`. What was begun or changed by this client is in it."""
         params = {"status": list(status), "workflow": workflow, "limit": limit, "cursor": cursor}
-        return self._object("/executions", params)
+        headers = {"Clew-Position": str(self._position)} if self._position else {}
+        return dict(decoded(self._wire.get("/executions", params, headers=headers)))
 
     def workflows(self) -> list[dict[str, Any]]:
         """Every workflow that has been run."""
@@ -202,7 +205,7 @@ class Client:
         """Send a signal to its oldest wait, or to the one at `address` (and `visit`, if not 0)."""
         path = f"/executions/{_segment(execution_id)}/signals/{_segment(name)}"
         params = {"reason": reason, "address": address, "visit": visit or None}
-        return _done(self._wire.post(path, msgspec.json.encode(payload), headers=_key(key), params=params))
+        return self._done(self._wire.post(path, msgspec.json.encode(payload), headers=_key(key), params=params))
 
     def pause(self, execution_id: str, *, reason: str = "", key: str | None = None) -> Done:
         """Let no further step begin."""
@@ -236,7 +239,25 @@ class Client:
 
     def _act(self, execution_id: str, command: str, reason: str, key: str | None) -> Done:
         body = msgspec.json.encode({"reason": reason} if reason else {})
-        return _done(self._wire.post(f"/executions/{_segment(execution_id)}/{command}", body, headers=_key(key)))
+        return self._done(self._wire.post(f"/executions/{_segment(execution_id)}/{command}", body, headers=_key(key)))
+
+    def _done(self, response: httpx2.Response) -> Done:
+        answer = decoded(response)
+        return Done(
+            execution_id=answer["executionId"],
+            status=answer["status"],
+            version=answer["version"],
+            position=self._noted(response),
+            changed=response.status_code == 202,
+            replayed=_replayed(response),
+        )
+
+    def _noted(self, response: httpx2.Response) -> int:
+        """The position that a change was recorded at; 0 when the server doesn't say."""
+        told = response.headers.get("Clew-Position", "")
+        position = int(told) if told.isdecimal() else 0
+        self._position = max(self._position, position)
+        return position
 
 
 def _key(key: str | None) -> dict[str, str]:
@@ -247,35 +268,16 @@ def _segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _position(response: httpx2.Response) -> int:
-    told = response.headers.get("Clew-Position", "")
-    return int(told) if told.isdecimal() else 0
-
-
 def _replayed(response: httpx2.Response) -> bool:
     return bool(response.headers.get("Idempotency-Replayed", "").lower() == "true")
 
 
-def _done(response: httpx2.Response) -> Done:
-    answer = decoded(response)
-    return Done(
-        execution_id=answer["executionId"],
-        status=answer["status"],
-        version=answer["version"],
-        position=_position(response),
-        changed=response.status_code == 202,
-        replayed=_replayed(response),
-    )
-
-
-def _unwrapped(error: InvalidDefinition) -> InvalidDefinition:
+def _unwrapped(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """The problems with pointers into the definition, which was sent as a part of a larger body.
 
     Lines and columns of that body mean nothing to who has only the definition, and are dropped.
     """
-    return InvalidDefinition(
-        tuple(
-            msgspec.structs.replace(problem, path=problem.path.removeprefix("/definition"), line=None, column=None)
-            for problem in error.problems
-        )
+    return tuple(
+        msgspec.structs.replace(problem, path=problem.path.removeprefix("/definition"), line=None, column=None)
+        for problem in problems
     )

@@ -49,10 +49,12 @@ class Wire:
         """Let go of the connections."""
         self._http.close()
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx2.Response:
+    def get(
+        self, path: str, params: Mapping[str, Any] | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
         """Ask. Parameters that are None or empty are left out. Raises what `error_of` makes of a refusal."""
         chosen = {name: value for name, value in (params or {}).items() if value not in (None, "", (), [])}
-        return self._answered("GET", path, params=chosen)
+        return self._answered("GET", path, params=chosen, headers=dict(headers or {}))
 
     def post(
         self, path: str, body: bytes, *, headers: Mapping[str, str], params: Mapping[str, Any] | None = None

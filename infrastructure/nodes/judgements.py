@@ -1,0 +1,119 @@
+"""The checks of `validateData` that look at data as a whole: a JSON Schema, and an expression of the author's own."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema_rs
+import msgspec
+
+from domain import json
+from domain.bounds import cost_of
+from domain.errors import ErrorInfo, StepFailure
+from domain.expressions import Expression, InvalidExpression, compile_expression, javascript
+from domain.scope import NOTHING, Scope
+from infrastructure.nodes.base import as_text, invalid, shown
+from infrastructure.nodes.validations import ROOT, Failure, failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from domain.context import ExecutionContext
+
+MAX_SCHEMA: Final = 65_536  # bytes
+MAX_DETAILED: Final = 16_384  # characters of JSON: of larger data only the first error is told, as each takes its time
+_DATA: Final = frozenset({"data"})
+
+
+def by_schema(config: Mapping[str, Any], data: Any, *, most: int) -> Iterator[Failure]:
+    """What breaks the JSON Schema `schema`, at most so many errors. Raises `INVALID_PARAMETER` if it is none."""
+    if "schema" not in config:
+        raise invalid("json_schema needs schema", parameter="schema")
+    source = json.encode(config["schema"])
+    if len(source) > MAX_SCHEMA:
+        raise invalid(f"schema has at most {MAX_SCHEMA:,} bytes, not {len(source):,}", parameter="schema")
+    validator = _validator(source)
+    if validator.is_valid(data):
+        return
+    for error in islice(validator.iter_errors(data), most) if _is_small(data) else _first(validator, data):
+        path = _field(list(error.instance_path))
+        yield failure(path, error.message[:500], error.instance)
+
+
+def _is_small(data: Any) -> bool:
+    try:
+        return cost_of(data, most=MAX_DETAILED) <= MAX_DETAILED
+    except StepFailure:  # nested deeper than can be measured
+        return False
+
+
+def _first(validator: Any, data: Any) -> Iterator[Any]:
+    try:
+        validator.validate(data)
+    except jsonschema_rs.ValidationError as error:
+        yield error
+
+
+def _field(path: list[str | int]) -> str:
+    """As fields are written: `a.b[0]`."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return text.removeprefix(".") or ROOT
+
+
+@lru_cache(maxsize=64)
+def _validator(schema: bytes) -> Any:
+    try:
+        return jsonschema_rs.validator_for(
+            msgspec.json.decode(schema),
+            offline=True,
+            pattern_options=jsonschema_rs.RegexOptions(),  # linear time, where the default can be made to backtrack
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise invalid(f"schema is not a JSON Schema that can be used: {reason}", parameter="schema") from error
+
+
+def by_expression(context: ExecutionContext, config: Mapping[str, Any], data: Any) -> Iterator[Failure]:
+    """What `customValidator` has against the data: true is nothing, a text or a list says what, false only that.
+
+    Raises `INVALID_EXPRESSION` for what does not compile, `INVALID_PARAMETER` for any other result.
+    """
+    if "customValidator" not in config:
+        raise invalid("custom needs customValidator, an expression over data", parameter="customValidator")
+    result = config["customValidator"]
+    if isinstance(result, str):  # any other value is the result already: the engine resolves `$.` forms
+        result = _evaluated(context, result, data)
+    if result is False:
+        yield failure(ROOT, "customValidator does not hold")
+    elif isinstance(result, str):
+        yield failure(ROOT, result or "customValidator does not hold")
+    elif isinstance(result, list):
+        yield from map(_reported, result)
+    elif result is not True:
+        message = f"customValidator gives true, false, a text or a list of errors, not {shown(result)}"
+        raise invalid(message, parameter="customValidator")
+
+
+def _evaluated(context: ExecutionContext, source: str, data: Any) -> Any:
+    try:
+        expression = _compiled(source)
+    except InvalidExpression as error:
+        message = f"customValidator: {error.message}"
+        info = ErrorInfo(type="validation", code="INVALID_EXPRESSION", message=message, details=error.details)
+        raise StepFailure(info) from error
+    state = context.state.whole() if expression.static_reads() else NOTHING
+    return expression.evaluate(Scope(state=state, input=context.previous, names={"data": data}))
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: str) -> Expression:
+    return compile_expression(javascript(source), names=_DATA)
+
+
+def _reported(error: Any) -> Failure:
+    """An error as the expression gives it: a text, or an object with some of field, error and value."""
+    if not isinstance(error, dict):
+        return failure(ROOT, as_text(error))
+    return failure(as_text(error.get("field", ROOT)), as_text(error.get("error", "is not valid")), error.get("value"))

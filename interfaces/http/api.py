@@ -1,0 +1,43 @@
+"""What every endpoint is given, and the forms of answers they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from anyio import CapacityLimiter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.service import Service
+from domain.limits import Limits
+
+LISTS_WAITING: Final = 32
+"""Lists that may wait for their position at once. They have threads of their own, so that no other request waits too."""
+
+
+class Api:
+    """The service behind the interface. `closing` is set when the server wants to stop: nobody is kept waiting then."""
+
+    def __init__(self, service: Service, *, limits: Limits, version: str, openapi: bytes) -> None:
+        self.service = service
+        self.limits = limits
+        self.version = version
+        self.openapi = openapi
+        self.closing = asyncio.Event()
+        self.list_waits = CapacityLimiter(LISTS_WAITING)
+
+    @property
+    def body_limit(self) -> int:
+        """Bytes of the largest body that is taken."""
+        return self.limits.definition_bytes
+
+
+Endpoint = Callable[[Request, Api], Awaitable[Response]]
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(msgspec.json.encode(body), status_code=status, headers=headers or {}, media_type="application/json")

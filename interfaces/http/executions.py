@@ -1,0 +1,82 @@
+"""Executions: one, its state at a version, its history, and the list of all."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from anyio import to_thread
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.queries import MAX_PAGE
+from interfaces.http import headers
+from interfaces.http.api import Api, json_response
+from interfaces.http.parameters import Parameter, read
+
+STATUSES: Final = ("running", "suspended", "paused", "completed", "failed", "cancelled")
+FOREVER: Final = "private, max-age=31536000, immutable"
+"""A version that is named by its number never changes."""
+ASK_AGAIN: Final = "no-cache"
+LIMIT: Final = Parameter(
+    name="limit", description="Most items of the page.", type="integer", default=100, minimum=1, maximum=MAX_PAGE
+)
+LIST_PARAMETERS: Final = (
+    Parameter(name="status", description="Only these statuses.", enum=STATUSES, repeated=True),
+    Parameter(name="workflow", description="Only executions of this workflow."),
+    LIMIT,
+    Parameter(name="cursor", description="Where the page begins: `next` of the page before."),
+)
+STATE_PARAMETERS: Final = (
+    Parameter(name="at", description="The version: `17`, `head`, `head~3`, or a time ending in `Z`. Default: head."),
+)
+EVENT_PARAMETERS: Final = (
+    Parameter(
+        name="after",
+        description="Only versions behind this one; in descending order, below it (0: from the head).",
+        type="integer",
+        default=0,
+    ),
+    LIMIT,
+    Parameter(name="order", description="By version.", default="asc", enum=("asc", "desc")),
+)
+
+
+async def listing(request: Request, api: Api) -> Response:
+    """A page of all executions, newest first; with `Clew-Position`, once the lists have reached it."""
+    asked = read(request.query_params, LIST_PARAMETERS)
+    position = headers.position(request.headers)
+    if position is not None:
+        await to_thread.run_sync(api.service.lists_reach, position, limiter=api.list_waits)
+    return json_response(await run_in_threadpool(lambda: api.service.queries.executions(**asked)))
+
+
+async def one(request: Request, api: Api) -> Response:
+    """An execution as the log has it."""
+    read(request.query_params, ())
+    body = await run_in_threadpool(api.service.queries.execution, request.path_params["id"])
+    return _versioned(request, body, ASK_AGAIN)
+
+
+async def state(request: Request, api: Api) -> Response:
+    """The state at a version."""
+    at = read(request.query_params, STATE_PARAMETERS)["at"]
+    body = await run_in_threadpool(api.service.queries.state, request.path_params["id"], at)
+    return _versioned(request, body, FOREVER if at is not None and at.isdecimal() else ASK_AGAIN)
+
+
+async def events(request: Request, api: Api) -> Response:
+    """A page of the history."""
+    asked = read(request.query_params, EVENT_PARAMETERS)
+    execution_id = request.path_params["id"]
+    return json_response(await run_in_threadpool(lambda: api.service.queries.events(execution_id, **asked)))
+
+
+def _versioned(request: Request, body: dict[str, Any], cache: str) -> Response:
+    """An answer under the tag of its version, or 304 when the client has it."""
+    tag = f'"v{body["version"]}"'
+    told = {"ETag": tag, "Cache-Control": cache}
+    known = headers.known_versions(request.headers)
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=told)
+    return json_response(body, headers=told)

@@ -1,0 +1,71 @@
+"""What requests say in their headers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from starlette.datastructures import Headers
+
+from interfaces.http.problems import HttpProblem
+
+LONGEST_WAIT_S: Final = 60
+"""How long a request may ask to be kept waiting."""
+IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
+ACTOR: Final = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+WAIT: Final = re.compile(r"\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:;.*)?", re.IGNORECASE | re.ASCII)
+POSITION: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+TAG: Final = re.compile(r"(?:W/)?\"[^\"]*\"")
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """The `Idempotency-Key`. Raises HttpProblem (400) for one that can't be."""
+    return _one(headers, "Idempotency-Key", IDEMPOTENCY_KEY, "1 to 255 visible ASCII characters")
+
+
+def actor(headers: Headers) -> str:
+    """Who says to be asking: `Clew-Actor`, empty when nobody does. Raises HttpProblem (400)."""
+    return _one(headers, "Clew-Actor", ACTOR, "1 to 255 characters that print") or ""
+
+
+def position(headers: Headers) -> int | None:
+    """The `Clew-Position` that lists are to have reached. Raises HttpProblem (400)."""
+    found = _one(headers, "Clew-Position", POSITION, "the number that a mutation answered with")
+    return None if found is None else int(found)
+
+
+def preferred_wait(headers: Headers) -> int | None:
+    """The seconds of `Prefer: wait=N` (RFC 7240), capped. A preference that can't be understood is none."""
+    for line in headers.getlist("Prefer"):
+        for preference in line.split(","):
+            found = WAIT.fullmatch(preference)
+            if found is not None:
+                return min(int(found[1]), LONGEST_WAIT_S)
+    return None
+
+
+def wanted_versions(headers: Headers) -> frozenset[str] | None:
+    """The entity tags of `If-Match`; None when there is no such header. `*` stands for any."""
+    return _tags(headers, "If-Match")
+
+
+def known_versions(headers: Headers) -> frozenset[str]:
+    """The entity tags of `If-None-Match`, compared weakly (RFC 9110, 13.1.2)."""
+    return frozenset(tag.removeprefix("W/") for tag in _tags(headers, "If-None-Match") or ())
+
+
+def _tags(headers: Headers, name: str) -> frozenset[str] | None:
+    lines = headers.getlist(name)
+    if not lines:
+        return None
+    text = ",".join(lines)
+    return frozenset(("*",)) if text.strip() == "*" else frozenset(TAG.findall(text))
+
+
+def _one(headers: Headers, name: str, form: re.Pattern[str], what: str) -> str | None:
+    values = headers.getlist(name)
+    if not values:
+        return None
+    if len(values) > 1 or not form.fullmatch(values[0]):
+        raise HttpProblem(400, "INVALID_HEADER", f"The header {name} must be given once, as {what}.")
+    return values[0]

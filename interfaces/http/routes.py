@@ -1,0 +1,177 @@
+"""Every operation of the interface: its method, path, endpoint, and what it takes and answers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from interfaces.http import commands, docs, executions, service, wire, workflows
+from interfaces.http.api import Endpoint
+from interfaces.http.parameters import Parameter
+
+BODY_REFUSALS: Final = (400, 413, 415)
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path. `answers` are types by status (None: no JSON), `refusals` the statuses of problems.
+
+    `takes` are the types that the body may have; Any: any JSON. `headers` are the names of those that mean something here.
+    """
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    summary: str
+    tag: str
+    answers: dict[int, Any]
+    refusals: tuple[int, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    headers: tuple[str, ...] = ()
+    takes: tuple[Any, ...] = ()
+    body_required: bool = False
+
+
+def _get(
+    path: str,
+    endpoint: Endpoint,
+    summary: str,
+    *,
+    tag: str,
+    answer: Any,
+    refusals: tuple[int, ...] = (422, 503),
+    parameters: tuple[Parameter, ...] = (),
+    headers: tuple[str, ...] = (),
+) -> Operation:
+    answers = {200: answer, 304: None} if "If-None-Match" in headers else {200: answer}
+    return Operation(
+        method="GET",
+        path=path,
+        endpoint=endpoint,
+        summary=summary,
+        tag=tag,
+        answers=answers,
+        refusals=refusals,
+        parameters=parameters,
+        headers=headers,
+    )
+
+
+def _command(
+    path: str, endpoint: Endpoint, summary: str, *, takes: tuple[Any, ...], parameters: tuple[Parameter, ...] = ()
+) -> Operation:
+    return Operation(
+        method="POST",
+        path=f"/executions/{{id}}/{path}",
+        endpoint=endpoint,
+        summary=summary,
+        tag="executions",
+        answers={200: wire.DoneBody, 202: wire.DoneBody},
+        refusals=(*BODY_REFUSALS, 404, 409, 412, 422, 503),
+        parameters=parameters,
+        headers=("Idempotency-Key", "If-Match", "Clew-Actor"),
+        takes=takes,
+    )
+
+
+WORKFLOWS: Final = (
+    Operation(
+        method="POST",
+        path="/workflows",
+        endpoint=workflows.submit,
+        summary="Run a definition",
+        tag="workflows",
+        answers={200: wire.ExecutionBody, 202: wire.AcceptedBody},
+        refusals=(*BODY_REFUSALS, 409, 422, 503),
+        headers=("Idempotency-Key", "Prefer", "Clew-Actor"),
+        takes=(wire.Definition, wire.SubmissionBody),
+        body_required=True,
+    ),
+    Operation(
+        method="POST",
+        path="/workflows/validate",
+        endpoint=workflows.validate,
+        summary="Say everything that is wrong with a definition, and run nothing",
+        tag="workflows",
+        answers={200: wire.ValidBody},
+        refusals=(*BODY_REFUSALS, 422, 503),
+        headers=("Idempotency-Key",),
+        takes=(wire.Definition, wire.SubmissionBody),
+        body_required=True,
+    ),
+    _get(
+        "/workflows",
+        workflows.listing,
+        "List the workflows that have been run",
+        tag="workflows",
+        answer=list[wire.WorkflowBody],
+    ),
+)
+
+EXECUTIONS: Final = (
+    _get(
+        "/executions",
+        executions.listing,
+        "List executions, newest first",
+        tag="executions",
+        answer=wire.ExecutionsBody,
+        refusals=(400, 422, 503),
+        parameters=executions.LIST_PARAMETERS,
+        headers=("Clew-Position",),
+    ),
+    _get(
+        "/executions/{id}",
+        executions.one,
+        "Look at an execution",
+        tag="executions",
+        answer=wire.ExecutionBody,
+        refusals=(404, 422, 503),
+        headers=("If-None-Match",),
+    ),
+    _get(
+        "/executions/{id}/state",
+        executions.state,
+        "Read the state at any version",
+        tag="executions",
+        answer=wire.StateBody,
+        refusals=(404, 422, 503),
+        parameters=executions.STATE_PARAMETERS,
+        headers=("If-None-Match",),
+    ),
+    _get(
+        "/executions/{id}/events",
+        executions.events,
+        "Read the history",
+        tag="executions",
+        answer=wire.EventsBody,
+        refusals=(404, 422, 503),
+        parameters=executions.EVENT_PARAMETERS,
+    ),
+    *(_command(name, endpoint, summary, takes=(wire.ReasonBody,)) for name, endpoint, summary in commands.COMMANDS),
+    _command(
+        "signals/{name}",
+        commands.signal,
+        "Send a signal; the body is its payload",
+        takes=(Any,),
+        parameters=commands.SIGNAL_PARAMETERS,
+    ),
+)
+
+SERVICE: Final = (
+    _get("/nodes", service.nodes, "List the nodes", tag="nodes", answer=list[wire.NodeBody]),
+    _get(
+        "/nodes/{nodeId}",
+        service.node,
+        "Look at a node",
+        tag="nodes",
+        answer=wire.NodeBody,
+        refusals=(404, 422, 503),
+    ),
+    _get("/healthz", service.healthz, "Does the process live?", tag="service", answer=wire.HealthBody, refusals=()),
+    _get("/readyz", service.readyz, "Can it take work?", tag="service", answer=wire.ReadyBody, refusals=(503,)),
+    _get("/version", service.version, "Which Clew is this?", tag="service", answer=wire.VersionBody, refusals=()),
+    _get("/openapi.json", service.openapi, "This document", tag="service", answer=dict[str, Any], refusals=()),
+    _get("/docs", docs.page, "The same for people", tag="service", answer=None, refusals=()),
+)
+
+OPERATIONS: Final[tuple[Operation, ...]] = (*WORKFLOWS, *EXECUTIONS, *SERVICE)

@@ -1,0 +1,141 @@
+"""What is sent to be run or validated: a definition, or an object that has one and says how to run it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from application.programs import Programs
+from application.requests import Submission
+from domain.document import TOO_DEEP, parse_definition
+from domain.errors import InvalidDefinition
+from domain.limits import Limits
+from domain.problems import Problem, pointer
+from domain.program import Program
+from interfaces.http.bodies import limits as parse_limits
+from interfaces.http.bodies import unknown_key
+
+WRAPPER: Final = "/definition"
+KEYS: Final = ("definition", "initialState", "executionId", "onConflict", "labels")
+LATER: Final = ("priority", "breakpoints")
+"""Keys of the design that mean nothing yet: taking them in silence would be a promise."""
+EXECUTION_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+MOST_LABELS: Final = 64
+LONGEST_LABEL: Final = 255
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A submission as it was read: the decoded body, what it asks for, and the program that its definition compiles to.
+
+    `prefix` is the pointer of the definition in the body.
+    """
+
+    body: Any
+    submission: Submission
+    program: Program
+    prefix: str
+
+
+def read_draft(text: bytes, programs: Programs, limits: Limits) -> Draft:
+    """Read and compile a body. Takes time that grows with it: call it off the loop.
+
+    Raises NotJson, and InvalidDefinition with every problem at once, their paths being pointers into the body.
+    """
+    body, known = parse_definition(text, limits=parse_limits(limits.definition_bytes))
+    wrapped = isinstance(body, dict) and "definition" in body and "workflow" not in body
+    prefix = WRAPPER if wrapped else ""
+    outer = _wrapper_problems(body) if wrapped else []
+    definition = body["definition"] if wrapped else body
+    inner: tuple[Problem, ...] = ()
+    program = None
+    try:
+        program = _compile(definition, programs, limits, many_containers=text.count(b"[") + text.count(b"{"))
+    except InvalidDefinition as error:
+        inner = moved(error.problems, prefix)
+    if outer or known or program is None:
+        warnings = moved(program.warnings, prefix) if program is not None else ()
+        raise InvalidDefinition((*known, *outer, *inner, *warnings))
+    return Draft(body=body, submission=_submission(body, definition, wrapped=wrapped), program=program, prefix=prefix)
+
+
+def moved(problems: tuple[Problem, ...], prefix: str) -> tuple[Problem, ...]:
+    """The problems of a definition as problems of the body that it stands in."""
+    if not prefix:
+        return problems
+    return tuple(msgspec.structs.replace(problem, path=prefix + problem.path) for problem in problems)
+
+
+def _submission(body: Any, definition: Any, *, wrapped: bool) -> Submission:
+    if not wrapped:
+        return Submission(definition=definition)
+    return Submission(
+        definition=definition,
+        initial_state=body.get("initialState"),
+        execution_id=body.get("executionId"),
+        on_conflict=body.get("onConflict", "fail"),
+        labels=body.get("labels", {}),
+    )
+
+
+def _compile(definition: Any, programs: Programs, limits: Limits, *, many_containers: int) -> Program:
+    if many_containers > limits.definition_depth:
+        too_deep = _first_too_deep(definition, limits.definition_depth)
+        if too_deep is not None:
+            raise InvalidDefinition((too_deep,))
+    return programs.compile(definition)
+
+
+def _first_too_deep(definition: Any, limit: int) -> Problem | None:
+    """The first container, in document order, that stands deeper than a definition may be."""
+    todo: list[tuple[Any, tuple[str | int, ...]]] = [(definition, ())]
+    while todo:
+        value, tokens = todo.pop()
+        if len(tokens) >= limit:
+            message = f"Containers are nested more than {limit} deep here; make the definition flatter."
+            return Problem(code=TOO_DEEP, path=pointer(*tokens), message=message)
+        children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        deeper = [(child, (*tokens, token)) for token, child in children if isinstance(child, (dict, list))]
+        todo.extend(reversed(deeper))
+    return None
+
+
+def _wrapper_problems(body: dict[str, Any]) -> list[Problem]:
+    return [problem for key, value in body.items() for problem in _key_problems(key, value)]
+
+
+def _key_problems(key: str, value: Any) -> Iterator[Problem]:
+    match key:
+        case "definition":
+            return
+        case "initialState":
+            if not isinstance(value, dict):
+                yield _wrong(key, "initialState is an object: the state that the execution begins with.")
+        case "executionId":
+            if not isinstance(value, str) or not EXECUTION_ID.fullmatch(value):
+                yield _wrong(key, "An execution id has 1 to 128 letters, digits, `_`, `.` and `-`.")
+        case "onConflict":
+            if value not in ("fail", "use"):
+                yield _wrong(key, 'onConflict is "fail" (409 when the id is taken) or "use" (that execution then).')
+        case "labels":
+            yield from _label_problems(value)
+        case _ if key in LATER:
+            yield Problem(code="NOT_SUPPORTED", path=pointer(key), message=f"{key} is not supported yet; leave it out.")
+        case _:
+            yield unknown_key(key, KEYS)
+
+
+def _label_problems(labels: Any) -> Iterator[Problem]:
+    if not isinstance(labels, dict) or len(labels) > MOST_LABELS:
+        yield _wrong("labels", f"Labels are an object of at most {MOST_LABELS} texts by name.")
+        return
+    for name, value in labels.items():
+        if not isinstance(value, str) or len(value) > LONGEST_LABEL or not 0 < len(name) <= LONGEST_LABEL:
+            message = f"A label is a text of at most {LONGEST_LABEL} characters, under a name of 1 to {LONGEST_LABEL}."
+            yield Problem(code="SCHEMA", path=pointer("labels", name), message=message)
+
+
+def _wrong(key: str, message: str) -> Problem:
+    return Problem(code="SCHEMA", path=pointer(key), message=message)

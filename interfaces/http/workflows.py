@@ -1,0 +1,106 @@
+"""Workflows: run one, validate one, list those that have been run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.presenting import links
+from application.requests import Accepted
+from domain import json
+from domain.events import CommandKey
+from domain.problems import Problem
+from interfaces.bootstrap import locate
+from interfaces.http import headers
+from interfaces.http.api import Api, json_response
+from interfaces.http.bodies import read_text
+from interfaces.http.parameters import read
+from interfaces.http.problems import shown
+from interfaces.http.submissions import Draft, moved, read_draft
+
+
+async def submit(request: Request, api: Api) -> Response:
+    """Begin an execution: 202, or 200 with the execution when it settles within the time of `Prefer: wait`."""
+    read(request.query_params, ())
+    key, actor = headers.idempotency_key(request.headers), headers.actor(request.headers)
+    wait_s = headers.preferred_wait(request.headers)
+    text = await read_text(request, api.body_limit)
+    draft, command_key, warnings = await run_in_threadpool(_draft, text, api, key)
+    request.state.execution_id = draft.submission.execution_id
+    submission = msgspec.structs.replace(draft.submission, actor=actor, key=command_key)
+    accepted = await api.service.submit(submission)
+    answered = {
+        "Location": f"/executions/{accepted.execution_id}",
+        "Clew-Position": str(accepted.position),
+        **({"Idempotency-Replayed": "true"} if accepted.replayed and not accepted.existing else {}),
+        **({"Preference-Applied": f"wait={wait_s}"} if wait_s is not None else {}),
+    }
+    if wait_s and await settled(api, accepted.execution_id, wait_s):
+        body, position = await run_in_threadpool(_settled_execution, api, accepted.execution_id)
+        return json_response(body, 200, {**answered, "Clew-Position": str(position)})
+    return json_response(_accepted(accepted, warnings), 202, answered)
+
+
+def _accepted(accepted: Accepted, warnings: list[dict[str, Any]]) -> dict[str, Any]:
+    # The same request gets the same answer: a replay says what was true when the execution was accepted.
+    status = "running" if accepted.replayed and not accepted.existing else accepted.status
+    body = {"executionId": accepted.execution_id, "status": status, "links": links(accepted.execution_id)}
+    return {**body, "warnings": warnings} if warnings else body
+
+
+def _draft(text: bytes, api: Api, key: str | None) -> tuple[Draft, CommandKey | None, list[dict[str, Any]]]:
+    draft = read_draft(text, api.service.programs, api.limits)
+    command_key = None
+    if key is not None:
+        command_key = CommandKey(key=key, request=json.digest(["POST /workflows", draft.body]))
+    return draft, command_key, _warnings(text, draft)
+
+
+def _warnings(text: bytes, draft: Draft) -> list[dict[str, Any]]:
+    found: tuple[Problem, ...] = moved(draft.program.warnings, draft.prefix)
+    return [shown(problem) for problem in locate(text, found)] if found else []
+
+
+def _settled_execution(api: Api, execution_id: str) -> tuple[dict[str, Any], int]:
+    """The execution, and the position of its newest event, so that lists asked with it show it as it is here."""
+    newest = api.service.queries.events(execution_id, limit=1, order="desc")["items"][0]
+    return api.service.queries.execution(execution_id), newest["position"]
+
+
+async def settled(api: Api, execution_id: str, wait_s: float) -> bool:
+    """Wait until the execution ended, parked or paused. False: it did not in time, or the server is about to stop."""
+    waits = asyncio.ensure_future(api.service.settled(execution_id, wait_s))
+    closing = asyncio.ensure_future(api.closing.wait())
+    try:
+        await asyncio.wait((waits, closing), return_when=asyncio.FIRST_COMPLETED)
+        return waits.done() and waits.result()
+    finally:
+        waits.cancel()
+        closing.cancel()
+
+
+async def validate(request: Request, api: Api) -> Response:
+    """Say everything that is wrong with a definition, and run nothing: 200 when it would be taken, else 422."""
+    read(request.query_params, ())
+    headers.idempotency_key(request.headers)
+    text = await read_text(request, api.body_limit)
+    draft, _, warnings = await run_in_threadpool(_draft, text, api, None)
+    body = {
+        "valid": True,
+        "workflowId": draft.program.id,
+        "workflowVersion": draft.program.version,
+        "steps": len(draft.program.steps),
+        "warnings": warnings,
+    }
+    return json_response(body)
+
+
+async def listing(request: Request, api: Api) -> Response:
+    """The workflows that have been run, by id."""
+    read(request.query_params, ())
+    return json_response(await run_in_threadpool(api.service.queries.workflows))

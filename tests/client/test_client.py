@@ -1,0 +1,157 @@
+"""The Python client against a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clew import Client
+from domain.errors import InvalidDefinition, NotFound, NotJson, Refused, Unacceptable
+from tests.cli.running import ASKING, COUNTING, FAILING
+from tests.support.process import ServerProcess
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that all tests of this module share."""
+    home: Path = tmp_path_factory.mktemp("server")
+    (home / "nodes").mkdir()
+    process = ServerProcess(home, nodes=home / "nodes")
+    try:
+        process.start()
+        yield str(process.http.base_url)
+    finally:
+        process.close()
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[Client]:
+    """A client of that server."""
+    with Client(server) as connected:
+        yield connected
+
+
+def test_run_gives_the_execution_at_its_end(client: Client) -> None:
+    """Submit, wait and read in one call."""
+    execution = client.run(COUNTING, initial_state={"n": 0, "upto": 5})
+    assert execution["status"] == "completed"
+    assert execution["finalState"]["result"] == 5
+
+
+def test_the_whole_history_is_read_page_by_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`all_events` goes on until there is no more, without a gap."""
+    monkeypatch.setattr("interfaces.client.client.ALL_PAGE", 7)
+    execution = client.run(COUNTING)
+    versions = [event["version"] for event in client.all_events(execution["executionId"])]
+    assert versions == list(range(1, execution["version"] + 1))
+    assert [event["version"] for event in client.all_events(execution["executionId"], after=versions[-2])] == versions[
+        -1:
+    ]
+
+
+def test_the_state_at_a_version(client: Client) -> None:
+    """By number, from the head, and as it is."""
+    execution = client.run(COUNTING)
+    name = execution["executionId"]
+    assert client.state(name, 1)["state"] == {"n": 0, "upto": 3}
+    assert client.state(name)["state"] == execution["finalState"]
+    assert client.state(name, "head~1")["version"] == execution["version"] - 1
+    with pytest.raises(Unacceptable, match="those are 1 to"):
+        client.state(name, 10_000)
+
+
+def test_an_approval_is_answered(client: Client) -> None:
+    """A parked execution settles `wait`; a signal lets it go on; an ended one refuses."""
+    accepted = client.submit(ASKING, labels={"team": "blue"})
+    assert client.wait(accepted.execution_id)
+    parked = client.execution(accepted.execution_id)
+    assert (parked["status"], parked["labels"]) == ("suspended", {"team": "blue"})
+    with pytest.raises(Unacceptable):
+        client.signal(accepted.execution_id, "sure", {"choice": "perhaps"})
+    done = client.signal(accepted.execution_id, "sure", {"choice": "approve"}, reason="seen")
+    assert (done.execution_id, done.changed) == (accepted.execution_id, True)
+    assert client.wait(accepted.execution_id)
+    assert client.execution(accepted.execution_id)["status"] == "completed"
+    with pytest.raises(Refused):
+        client.signal(accepted.execution_id, "sure", {"choice": "approve"})
+
+
+def test_pause_resume_retry_and_cancel(client: Client) -> None:
+    """Each gives the status it led to; what was so already has changed nothing."""
+    name = client.submit(ASKING).execution_id
+    assert client.wait(name)
+    assert client.pause(name, reason="lunch").status == "paused"
+    assert client.pause(name).changed is False
+    assert client.resume(name).status == "suspended"
+    assert client.cancel(name, reason="enough").status == "cancelled"
+    with pytest.raises(Refused):
+        client.cancel(name)
+    failed = client.run(FAILING)
+    assert failed["status"] == "failed"
+    assert client.retry(failed["executionId"]).changed is True
+
+
+def test_one_key_begins_one_execution(client: Client) -> None:
+    """The same request again is answered with the same execution; another one is refused."""
+    first = client.submit(COUNTING, key="once")
+    again = client.submit(COUNTING, key="once")
+    assert (again.execution_id, again.replayed, first.replayed) == (first.execution_id, True, False)
+    with pytest.raises(Unacceptable):
+        client.submit(FAILING, key="once")
+
+
+def test_an_id_of_one_s_own(client: Client) -> None:
+    """A taken id is refused, or used if the caller says so."""
+    assert client.submit(COUNTING, execution_id="mine").execution_id == "mine"
+    with pytest.raises(Refused):
+        client.submit(COUNTING, execution_id="mine")
+    assert client.submit(FAILING, execution_id="mine", on_conflict="use").execution_id == "mine"
+    assert client.execution("mine")["workflowId"] == "counting"
+
+
+def test_lists(client: Client) -> None:
+    """By status and workflow, page by page; what this client began is in them at once."""
+    definition = {**ASKING, "id": "listed"}
+    names = [client.submit(definition).execution_id for _ in range(3)]
+    first = client.executions(workflow="listed", limit=2)
+    second = client.executions(workflow="listed", limit=2, cursor=first["next"])
+    assert [item["executionId"] for item in (*first["items"], *second["items"])] == names[::-1]
+    assert second["next"] is None
+    client.cancel(names[1])
+    cancelled = client.executions(status=["failed", "cancelled"], workflow="listed")["items"]
+    assert [item["executionId"] for item in cancelled] == [names[1]]
+    assert {"listed"} <= {workflow["workflowId"] for workflow in client.workflows()}
+
+
+def test_validation_says_everything(client: Client) -> None:
+    """Errors and warnings, with places when the text itself is sent; nothing is run."""
+    assert client.validate(COUNTING) == ()
+    text = b'{"id": "a", "name": "A",\n "version": "1", "workflow": ["emty", {"each": {"items": []}}]}'
+    problems = client.validate(text)
+    assert {problem.severity for problem in problems} == {"error", "warning"}
+    nearest = next(problem for problem in problems if problem.code == "UNKNOWN_NODE")
+    assert (nearest.line, nearest.column, nearest.nearest) == (2, 31, "empty")
+    with pytest.raises(NotJson) as caught:
+        client.validate(b'{"id": }')
+    assert (caught.value.line, caught.value.column) == (1, 8)
+
+
+def test_an_invalid_definition_is_refused_with_its_problems(client: Client) -> None:
+    """As `validate`, but raised."""
+    with pytest.raises(InvalidDefinition) as caught:
+        client.submit({**COUNTING, "workflow": ["nothing-such"]}, initial_state={"n": 1})
+    assert [problem.path for problem in caught.value.problems if problem.severity == "error"] == ["/workflow/0"]
+
+
+def test_nodes_and_the_service(client: Client) -> None:
+    """The library, one node of it, the version, and readiness."""
+    assert {"each", "filesystem"} <= {node["id"] for node in client.nodes()}
+    assert client.node("each")["id"] == "each"
+    with pytest.raises(NotFound):
+        client.node("nothing-such")
+    with pytest.raises(NotFound):
+        client.execution("ex_none")
+    assert client.version()["version"]
+    assert client.ready() is True

@@ -1,0 +1,183 @@
+"""The table of commands and statuses (DESIGN, section 5), and what commands take and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from domain.context import ExecutionContext
+from domain.node import NodeMetadata, WorkflowNode
+from interfaces.http.wire import DoneBody
+from tests.support.http import JSON, client, definition, refused, submit
+
+RELEASE = Event()
+
+
+class Hold(WorkflowNode):
+    """Keeps its execution running until the tests of this module are over."""
+
+    metadata = NodeMetadata(id="hold", name="Hold", version="1.0.0")
+
+    def execute(self, context: ExecutionContext, config: dict[str, Any]) -> None:
+        """Wait."""
+        RELEASE.wait(25)
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[TestClient]:
+    """A service that has the node `hold`."""
+    with client(Hold) as found:
+        yield found
+        RELEASE.set()
+
+
+def execution_that_is(status: str, http: TestClient) -> str:
+    """The id of an execution at this status."""
+    parked = {"ask": {"$node": "signal", "name": "go"}}
+    match status:
+        case "running":
+            execution_id = http.post("/workflows", json=definition("hold", parked)).json()["executionId"]
+        case "suspended":
+            execution_id = submit(http, parked)["executionId"]
+        case "paused":
+            execution_id = submit(http, parked)["executionId"]
+            assert http.post(f"/executions/{execution_id}/pause").status_code == 202
+        case "completed":
+            execution_id = submit(http, "empty")["executionId"]
+        case "failed":
+            execution_id = submit(http, {"fail": {"message": "no"}})["executionId"]
+        case _:
+            execution_id = submit(http, parked)["executionId"]
+            assert http.post(f"/executions/{execution_id}/cancel").status_code == 202
+    assert http.get(f"/executions/{execution_id}").json()["status"] == status
+    return str(execution_id)
+
+
+STATUSES = ("running", "suspended", "paused", "completed", "cancelled", "failed")
+ENDED = "EXECUTION_ENDED"
+TABLE: dict[str, tuple[int | str, ...]] = {
+    "resume": (200, "WAITING", 202, ENDED, ENDED, 202),
+    "pause": (202, 202, 200, ENDED, ENDED, ENDED),
+    "signals/go": (202, 202, 202, ENDED, ENDED, ENDED),
+    "cancel": (202, 202, 202, ENDED, ENDED, ENDED),
+    "retry": ("NOT_FAILED", "NOT_FAILED", "NOT_FAILED", "NOT_FAILED", "NOT_FAILED", 202),
+}
+CELLS = [
+    (command, status, cell) for command, row in TABLE.items() for status, cell in zip(STATUSES, row, strict=True)
+]
+
+
+@pytest.mark.parametrize(("command", "status", "cell"), CELLS)
+def test_the_table(http: TestClient, command: str, status: str, cell: int | str) -> None:
+    """Each command at each status: 202 when it changed something, 200 when it was so already, else 409."""
+    execution_id = execution_that_is(status, http)
+    before = http.get(f"/executions/{execution_id}").json()["version"]
+    answer = http.post(f"/executions/{execution_id}/{command}")
+    if isinstance(cell, str):
+        assert refused(answer, 409, cell)["executionId"] == execution_id
+        assert http.get(f"/executions/{execution_id}").json()["version"] == before
+        return
+    assert answer.status_code == cell, answer.text
+    body = msgspec.convert(answer.json(), DoneBody)
+    assert body.execution_id == execution_id
+    assert body.version > before if cell == 202 else body.version >= before
+    assert answer.headers["etag"] == f'"v{body.version}"'
+    assert int(answer.headers["clew-position"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "after"),
+    [
+        ("resume", "paused", "suspended"),
+        ("resume", "failed", "running"),
+        ("retry", "failed", "running"),
+        ("pause", "suspended", "paused"),
+        ("signals/go", "suspended", "completed"),
+        ("signals/go", "paused", "paused"),
+        ("cancel", "running", "cancelled"),
+        ("cancel", "paused", "cancelled"),
+    ],
+)
+def test_the_status_that_is_answered(http: TestClient, command: str, status: str, after: str) -> None:
+    """Is the one that the command led to by itself, durable when it is told."""
+    execution_id = execution_that_is(status, http)
+    body = http.post(f"/executions/{execution_id}/{command}").json()
+    assert body["status"] == after
+    assert http.get(f"/executions/{execution_id}").json()["version"] >= body["version"]
+
+
+def test_a_signal_that_is_kept_ends_a_later_wait(http: TestClient) -> None:
+    """One sent while paused is taken when the execution is resumed."""
+    execution_id = execution_that_is("paused", http)
+    assert http.post(f"/executions/{execution_id}/signals/go", json={"n": 1}).status_code == 202
+    assert http.post(f"/executions/{execution_id}/resume").json()["status"] == "completed"
+
+
+def test_actor_and_reason_are_recorded(http: TestClient) -> None:
+    """In the event of the command, those of a signal come in the query."""
+    execution_id = execution_that_is("suspended", http)
+    named = {"Clew-Actor": "ann@example.org"}
+    http.post(f"/executions/{execution_id}/pause", json={"reason": "lunch"}, headers=named)
+    http.post(f"/executions/{execution_id}/signals/go?reason=hungry", json=[1], headers=named)
+    events = http.get(f"/executions/{execution_id}/events?order=desc&limit=2").json()["items"]
+    assert [(each["type"], each["actor"], each["data"]["reason"]) for each in events] == [
+        ("SignalReceived", "ann@example.org", "hungry"),
+        ("Paused", "ann@example.org", "lunch"),
+    ]
+    assert events[0]["data"]["payload"] == [1]
+
+
+def test_a_wait_that_is_named(http: TestClient) -> None:
+    """A signal for another address or visit is refused; for the right one it is taken."""
+    execution_id = execution_that_is("suspended", http)
+    path = f"/executions/{execution_id}/signals/go"
+    refused(http.post(path, params={"address": "/workflow/9/ask"}), 409, "NO_SUCH_WAIT")
+    refused(http.post(path, params={"address": "/workflow/0/ask", "visit": 2}), 409, "NO_SUCH_WAIT")
+    refused(http.post(path, params={"visit": 1}), 422, "INVALID_PARAMETER")
+    assert http.post(path, params={"address": "/workflow/0/ask", "visit": 1}).status_code == 202
+
+
+def test_a_payload_that_the_wait_can_not_take(http: TestClient) -> None:
+    """Is 422 with the place in the payload, and the wait goes on."""
+    execution_id = submit(http, {"ok": {"$node": "approval", "title": "Well?"}}, status="suspended")["executionId"]
+    path = f"/executions/{execution_id}/signals/ok"
+    error = refused(http.post(path, content=b'{\n  "choice": "maybe"}', headers=JSON), 422, "INVALID_PAYLOAD")
+    assert [(each["path"], each["line"], each["column"]) for each in error["details"]] == [("/choice", 2, 3)]
+    refused(http.post(path), 422, "INVALID_PAYLOAD")
+    assert http.get(f"/executions/{execution_id}").json()["status"] == "suspended"
+    assert http.post(path, json={"choice": "approve"}).json()["status"] == "completed"
+
+
+def test_a_signal_whose_name_has_a_slash(http: TestClient) -> None:
+    """Reaches the wait of that name."""
+    execution_id = submit(http, {"signal": {"name": "a/b c"}}, status="suspended")["executionId"]
+    assert http.post(f"/executions/{execution_id}/signals/a%2Fb%20c").json()["status"] == "completed"
+
+
+def test_if_match(http: TestClient) -> None:
+    """A command for a version that is past is 412 with the one there is; for that one it is carried out."""
+    execution_id = execution_that_is("suspended", http)
+    version = http.get(f"/executions/{execution_id}").json()["version"]
+    path = f"/executions/{execution_id}/pause"
+    for old in (f'"v{version - 1}"', f'W/"v{version}"', "nonsense", '"v1", "v2"'):
+        answer = http.post(path, headers={"If-Match": old})
+        error = refused(answer, 412, "VERSION_MISMATCH")
+        assert error["version"] == version
+        assert answer.headers["etag"] == f'"v{version}"'
+    right = {"If-Match": f'"v1", "v{version}"', "Idempotency-Key": "once"}
+    first, again = http.post(path, headers=right), http.post(path, headers=right)
+    assert (first.status_code, again.status_code, again.json()) == (202, 202, first.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    assert http.post(path, headers={"If-Match": "*"}).status_code == 200
+
+
+def test_an_execution_that_does_not_settle_in_time(http: TestClient) -> None:
+    """Gets the 202 when the preferred wait is over."""
+    answer = http.post("/workflows", json=definition("hold"), headers={"Prefer": "wait=1"})
+    assert (answer.status_code, answer.json()["status"]) == (202, "running")
+    assert answer.headers["preference-applied"] == "wait=1"
