@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from application.live import Live
 from application.ports import Clock, Nodes
-from application.running import NodeRunner, Ran
+from application.running import NodeRunner, Ran, raised
 from domain.commands import Begin, Erred, Finish, Stored
 from domain.draft import engine_error
 from domain.errors import StepFailure
@@ -104,7 +104,10 @@ class Driver:
         if node is None:
             error = engine_error("NODE_UNAVAILABLE", f"There is no node {step.node!r} here any more.")
             return None, Prepared(config={}, failure=error)
-        return None, prepare(live.execution, branch, step, node)
+        try:
+            return None, prepare(live.execution, branch, step, node)
+        except Exception as error:  # noqa: BLE001 - a node's own `overlay`: what it raises is its step's error
+            return None, Prepared(config={}, failure=raised(error))
 
     async def _run(self, live: Live, name: str, step: Step, *, prepared: Prepared, value: Any) -> tuple[Effect, Ran]:
         if prepared.failure is not None:

@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from traceback import format_exception
 from typing import Any, assert_never
 
 import msgspec
@@ -54,7 +55,7 @@ class NodeRunner:
         try:
             return node.effect(config) if node is not None else "writes"
         except Exception as error:
-            raise StepFailure(_raised(error)) from error
+            raise StepFailure(raised(error)) from error
 
     async def run(self, execution: Execution, branch: Branch, step: Step, prepared: Prepared) -> Ran:
         """Run the node of a visit that has begun. Never raises, but for cancellation: errors are outcomes."""
@@ -74,8 +75,8 @@ class NodeRunner:
         except (Exception, SystemExit, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
                 raise  # the visit is cancelled; else it is the node's own, which may not end the branch without a word
-            logger.warning("%s at %s of %s raised", step.node, step.address, execution.id, exc_info=error)
-            return Ran(outcome=Erred(error=_raised(error)))
+            logger.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, _traceback(error))
+            return Ran(outcome=Erred(error=raised(error)))
 
     def _context(
         self,
@@ -138,7 +139,7 @@ def _run_plain(node: WorkflowNode, context: ExecutionContext, config: dict[str, 
         answer = node.execute(context, config)
         return answer if inspect.isawaitable(answer) else _first_edge(answer, context)
     except (StopIteration, SystemExit) as error:  # neither passes through a future
-        raise StepFailure(_raised(error)) from error
+        raise StepFailure(raised(error)) from error
 
 
 class _Deadline:
@@ -203,8 +204,7 @@ def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:
             plain = json.normal(data, f"the data of edge {name!r}")
             return Took(edge=json.normal(name, "the name of an edge"), data=plain)
         case Pass():
-            keeps = prepared.entering and node.metadata.resolved_at == "entry"
-            return Passed(answer=answer, parameters=prepared.config if keeps else None)
+            return _passed(answer, prepared, node)
         case Park():
             json.normal([answer.schema, dict(answer.about)], "what a person is told about a wait")
             return Parked(answer=answer)
@@ -214,6 +214,18 @@ def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:
             raise _bad_answer("an edge map inside an edge map")
         case _:
             assert_never(answer)
+
+
+def _passed(answer: Pass, prepared: Prepared, node: WorkflowNode) -> Passed:
+    """A pass, whatever it holds copied: it may be the node's own list."""
+    plain = Pass(
+        edge=json.normal(answer.edge, "the name of an edge"),
+        data=json.normal(answer.data, f"the data of edge {answer.edge!r}"),
+        bind=json.normal(dict(answer.bind), "the position keys of a pass"),
+        bounded=answer.bounded,
+    )
+    keeps = prepared.entering and node.metadata.resolved_at == "entry"
+    return Passed(answer=plain, parameters=prepared.config if keeps else None)
 
 
 def _is_being_cancelled() -> bool:
@@ -230,7 +242,12 @@ def _sound(error: ErrorInfo) -> ErrorInfo:
     return error
 
 
-def _raised(error: BaseException) -> ErrorInfo:
+def _traceback(error: BaseException) -> str:
+    """The traceback as text that any log can be written in: a message may hold what UTF-8 can't."""
+    return "".join(format_exception(error)).rstrip().encode(errors="replace").decode()
+
+
+def raised(error: BaseException) -> ErrorInfo:
     """The error object of an exception that a node raised (LANGUAGE, section 5)."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from interfaces.client.client import Client
     from interfaces.embedded import Engine
 
-__all__ = ["Client", "ClewError", "Edge", "Engine", "ExecutionContext", "NodeMetadata", "Parameter", "WorkflowNode"]
+__all__ = ["ClewError", "Client", "Edge", "Engine", "ExecutionContext", "NodeMetadata", "Parameter", "WorkflowNode"]
 __version__ = "0.1.0"
 
 _PLACES = {

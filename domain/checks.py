@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.outline import Outline, Report, StepOutline
 from domain.problems import Problem, nearest, pointer
+from domain.routing import Router
 from domain.scope import Scope
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ def check_steps(
     outline: Outline,
     steps: tuple[Step, ...],
     *,
-    jumped_to: set[int],
+    router: Router,
     nodes: NodeCatalog,
     report: Report,
 ) -> None:
     """Report unreachable steps (errors), and everything that a person is only warned of."""
     for step in outline.steps:
-        _check_reachable(step, jumped_to, nodes, report)
+        _check_reachable(step, router, nodes, report)
         _check_use(step, nodes, report)
     deep = next((step for step in outline.steps if step.block.nesting > COMFORTABLE_NESTING), None)
     if deep is not None:
@@ -36,17 +37,17 @@ def check_steps(
     _check_reads(definition, steps, nodes, report)
 
 
-def _check_reachable(step: StepOutline, jumped_to: set[int], nodes: NodeCatalog, report: Report) -> None:
-    if step.position == 0 or step.index in jumped_to:
+def _check_reachable(step: StepOutline, router: Router, nodes: NodeCatalog, report: Report) -> None:
+    if step.position == 0 or step.index in router.jumped_to:
         return
     before = step.block.steps[step.position - 1]
-    if _always_leaves(before, nodes):
+    if _always_leaves(before, router, nodes):
         what = f"{before.name!r} ({before.address})"
         message = f"Nothing leads here: {what} never goes on to the next step, and no route names this one."
         report(Problem(code="UNREACHABLE_STEP", path=step.address, message=message))
 
 
-def _always_leaves(step: StepOutline, nodes: NodeCatalog) -> bool:
+def _always_leaves(step: StepOutline, router: Router, nodes: NodeCatalog) -> bool:
     """Whether every way on from a step leads past the one behind it."""
     if step.kind == "setter":
         return False
@@ -59,16 +60,16 @@ def _always_leaves(step: StepOutline, nodes: NodeCatalog) -> bool:
     if not edges:
         return False
     routed = {*edges, "error"} if "error" in step.routes else set(edges)
-    return all(edge in step.routes and _leaves(step, edge) for edge in routed)
+    return all(edge in step.routes and _leaves(step, edge, router) for edge in routed)
 
 
-def _leaves(step: StepOutline, edge: str) -> bool:
+def _leaves(step: StepOutline, edge: str, router: Router) -> bool:
     if edge in step.blocks:  # a block, or a node that is run: both come back
         return False
     route = step.routes[edge]
-    if step.loop and route in (None, "$break", "$continue"):
-        return False
-    return route is None or isinstance(route, str)
+    if route is None or route in ("$break", "$continue"):
+        return not step.loop
+    return route in ("$end", "$fail") or router.is_jump(step, edge)
 
 
 def _check_use(step: StepOutline, nodes: NodeCatalog, report: Report) -> None:

@@ -130,7 +130,7 @@ def _compile_steps(definition: dict[str, Any], nodes: NodeCatalog, limits: Limit
         report(Problem(code="TOO_MANY_STEPS", path="/workflow", message=message))
         return ()
     steps = tuple(_compile_step(step, router, nodes, limits, report) for step in outline.steps)
-    check_steps(definition, outline, steps, jumped_to=router.jumped_to, nodes=nodes, report=report)
+    check_steps(definition, outline, steps, router=router, nodes=nodes, report=report)
     return steps
 
 

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+EMPTY_WEIGHT = 32
+"""What `exact_weight` counts of an execution that has nothing yet, or more."""
+ENTRY_WEIGHT = 16
+"""What an entry count in a frame adds besides the step's address, or more."""
+
+
 def fold(events: Iterable[ExecutionEvent], base: Execution) -> Execution:
     """The execution after all of these events, in order."""
     for event in events:
@@ -93,7 +99,7 @@ def _execution_started(execution: Execution, event: ExecutionStarted) -> Executi
         started=event.time,
         key=event.key,
     )
-    return heavier(started, len(json.encode(event.initial_state)))
+    return heavier(started, len(json.encode(event.initial_state)) + EMPTY_WEIGHT)
 
 
 def _node_started(execution: Execution, event: NodeStarted) -> Execution:
@@ -110,12 +116,13 @@ def _node_started(execution: Execution, event: NodeStarted) -> Execution:
     if before is not None:  # another attempt of the same visit
         return _with_branch(execution, event.branch, replace(branch, visit=visit))
     entered = replace(_count_entry(branch, event.address), address=event.address, visit=visit)
-    return replace(
+    begun = replace(
         _with_branch(execution, event.branch, entered),
         steps=execution.steps + 1,
         visits={**execution.visits, event.address: event.visit},
         step_names=_name_step(execution.step_names, event),
     )
+    return heavier(begun, len(json.encode(event.address)) + ENTRY_WEIGHT) if branch.frames else begun
 
 
 def _name_step(names: dict[str, str], event: NodeStarted) -> dict[str, str]:
@@ -150,7 +157,8 @@ def _edge_taken(execution: Execution, event: EdgeTaken) -> Execution:
     if value is not None and name:
         outputs = {**outputs, name: value}
     moved = replace(_with_branch(execution, event.branch, after), outputs=outputs)
-    return heavier(moved, len(json.encode((value, event.enter))))
+    frame = after.frames[-1] if event.enter is not None else after.frames[-1].item if event.again else None
+    return heavier(moved, len(json.encode((value, name, frame))))
 
 
 def output_of(event: EdgeTaken, state: Mapping[str, Any]) -> Any:

@@ -126,9 +126,9 @@ def _output(step: StepOutline, checked: _Checked, *, iterates: bool) -> str | No
         return None
     default = None if iterates else step.name.replace("-", "_") + "_output"
     value = step.options.get("$output", default)
-    if value is False:
-        return None
-    if value is None or (isinstance(value, str) and value):
+    if value is False or "$output" not in step.options:
+        return value or None
+    if isinstance(value, str) and value:
         return value
     checked.bad("$output", "$output is the name of a state key, or false.", 0)
     return default

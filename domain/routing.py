@@ -65,6 +65,10 @@ class Router:
         message = f"There is no step {name!r} to jump to, and no node of that name to run."
         self._report(Problem(code="UNKNOWN_TARGET", path=address, message=message, nearest=close))
 
+    def is_jump(self, step: StepOutline, edge: str) -> bool:
+        """Whether a named route was found to jump to a step."""
+        return (step.index, edge) in self._jumps
+
     def routes_of(self, step: StepOutline) -> dict[str, Route]:
         """The resolved routes of a step, by edge."""
         return {edge: self._resolve(step, edge, route) for edge, route in step.routes.items()}

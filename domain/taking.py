@@ -58,7 +58,7 @@ def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route
     output_at = ""
     if taking.data is not None and step.options.output is not None:
         output_at = writes.store(step.options.output, taking.data)
-    _record_writes(draft, rules, taking, writes.ops)
+    record_writes(draft, rules, taking, writes.ops)
     entry = _entry(taking, writes.before) if route.body and not _revisits(branch, step) else None
     draft.record(_edge_taken(draft, rules, step, taking=taking, route=route, entry=entry, output_at=output_at))
     check_weight(draft.execution, rules)  # with the edge's data and the loop's frame
@@ -118,7 +118,8 @@ class _Writes:
         self._state = apply(self._state, (op,))
 
 
-def _record_writes(draft: Draft, rules: Rules, taking: Taking, ops: Sequence[Op]) -> None:
+def record_writes(draft: Draft, rules: Rules, taking: Taking, ops: Sequence[Op]) -> None:
+    """Record what a visit changed, if anything. Raises `STATE_LIMIT`."""
     if ops:
         visit = draft.visit(taking.branch)
         draft.record(
@@ -234,7 +235,7 @@ def fail_or_route(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) 
         if "error" in step.routes and error.code not in NEVER_ROUTED:
             take(draft, rules, step, replace(taking, edge="error", data=error.as_json(), bind={}, parameters=None))
         else:
-            _record_writes(draft, rules, taking, rebase(taking.patch, draft.execution.state))
+            record_writes(draft, rules, taking, rebase(taking.patch, draft.execution.state))
             fail_visit(draft, taking.branch, error, now=taking.now)
     except StepFailure as failure:
         draft.back_to(mark)

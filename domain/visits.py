@@ -11,9 +11,9 @@ from domain.draft import Draft, engine_error, returned_error
 from domain.errors import StepFailure
 from domain.events import Failed, NodeStarted, Paused, Recovered
 from domain.execution import next_pass
-from domain.patches import ABSENT, assignment, diff, find
+from domain.patches import ABSENT, assignment, diff, find, rebase
 from domain.program import Route, Step
-from domain.taking import Taking, fail_or_route, take
+from domain.taking import Taking, fail_or_route, record_writes, take
 from domain.waiting import park
 
 
@@ -73,6 +73,7 @@ def _finish(draft: Draft, rules: Rules, command: Finish) -> None:
         case Passed():
             _pass(draft, rules, step, command, command.outcome)
         case Parked(answer=answer):
+            record_writes(draft, rules, _taking(command, None), rebase(command.patch, draft.execution.state))
             park(draft, rules, answer, branch=command.branch, now=command.now)
         case Ended():
             _end(draft, rules, step, command, command.outcome)

@@ -33,7 +33,10 @@ class Aggregation(NamedTuple):
             return len(items)
         column = [None if value is MISSING else value for value in self.source.column(items)]
         values = column if self.includes_empty else [value for value in column if value is not None]
-        return allowance.made(_OPERATIONS[self.operation](values, self))
+        if self.operation == "concatenate":
+            allowance.spend(len(self.separator) * len(values))
+        result = _OPERATIONS[self.operation](values, self)
+        return allowance.made(result) if isinstance(result, str | list) else result
 
 
 class Names(NamedTuple):

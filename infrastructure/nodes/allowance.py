@@ -8,7 +8,7 @@ from domain import json
 from domain.errors import ErrorInfo, StepFailure
 
 MAX_RESULT: Final = 4_194_304  # bytes of JSON, more or less: what a state may hold altogether
-MAX_LOOKUPS: Final = 2_000_000  # items times the segments of the paths that are read in each
+MAX_LOOKUPS: Final = 1_000_000  # items times the segments of the paths that are read in each
 MAX_FIELDS: Final = 50  # entries of one list of fields
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from domain.comparison import kind
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from domain.parameters import kind_of
 from domain.paths import MISSING, get
 from infrastructure.nodes.base import LIBRARY_VERSION, invalid, items_of
 from infrastructure.nodes.chance import shuffled
@@ -103,7 +103,7 @@ def _listed(context: ExecutionContext, config: Config, written: str, parameter: 
     path = path_of(written, parameter)
     value = get(config["data"], path) if "data" in config else read(context, path)
     if not isinstance(value, list):
-        found = "nothing" if value is MISSING else kind_of(value)
+        found = "nothing" if value is MISSING else kind(value)
         raise invalid(f"{parameter} is where a list is; there is {found} at {written}", parameter=parameter)
     return value
 

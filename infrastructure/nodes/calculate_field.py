@@ -14,7 +14,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.operators import finish, is_number
 from domain.patches import apply, assignment
 from domain.paths import MISSING, Path, get
-from domain.scope import Scope
+from domain.scope import NOTHING, Scope
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, invalid, shown
 from infrastructure.nodes.formulas import compile_formula
 from infrastructure.nodes.rounding import precision_of, rounded
@@ -102,6 +102,10 @@ class _Draft:
         self._fetch(path)
         return get(self.changed, path)
 
+    def whole(self) -> Mapping[str, Any]:
+        """All of it."""
+        return {**self._context.state.whole(), **self.changed}
+
     def put(self, calculation: _Calculation, value: Any) -> None:
         """Set a field. Raises a `state` error where the state has no place for it."""
         path = calculation.path
@@ -168,7 +172,8 @@ def _result(calculation: _Calculation, draft: _Draft) -> int | float:
         info = ErrorInfo(type="validation", code="INVALID_EXPRESSION", message=error.message, details=details)
         raise StepFailure(info) from error
     names = {name: _operand(written, draft.find(path)) for name, written, path in formula.fields}
-    result = formula.expression.evaluate(Scope(state={}, names=names))
+    state = draft.whole() if formula.expression.static_reads() else NOTHING
+    result = formula.expression.evaluate(Scope(state=state, names=names))
     if not is_number(result):
         raise invalid(f"the formula gives {shown(result)}, which is not a number", parameter="formula")
     return finish(result, "formula") if calculation.places is None else rounded(result, calculation.places)

@@ -51,12 +51,11 @@ def _months_later(date: datetime, months: int) -> datetime:
 def round_to(date: datetime, rounding: str, week_start: str) -> datetime:
     """The first moment of the local day, week, month or year, or (`end_of_…`) its last millisecond."""
     end, _, unit = rounding.partition("_of_")
-    midnight = date.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    first = _FIRST[unit](midnight, week_start)
+    first = _FIRST[unit](date.replace(hour=0, minute=0, second=0, microsecond=0, fold=0), week_start)
     if end == "start":
         return _settled(first)
-    following = _settled(add(first, 1, f"{unit}s"))
-    return _elapsed(following, timedelta(milliseconds=-1))
+    last = _LAST[unit](first)
+    return _settled(last.replace(hour=23, minute=59, second=59, microsecond=999_000, fold=1))
 
 
 _FIRST: Final[Mapping[str, Callable[[datetime, str], datetime]]] = {
@@ -64,6 +63,12 @@ _FIRST: Final[Mapping[str, Callable[[datetime, str], datetime]]] = {
     "week": lambda date, start: date - timedelta(days=(date.weekday() - WEEKDAYS.index(start)) % 7),
     "month": lambda date, _: date.replace(day=1),
     "year": lambda date, _: date.replace(month=1, day=1),
+}
+_LAST: Final[Mapping[str, Callable[[datetime], datetime]]] = {
+    "day": lambda date: date,
+    "week": lambda date: date + timedelta(days=6),
+    "month": lambda date: date.replace(day=monthrange(date.year, date.month)[1]),
+    "year": lambda date: date.replace(month=12, day=31),
 }
 
 

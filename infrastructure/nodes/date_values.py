@@ -92,37 +92,37 @@ def check_format(text: Any, parameter: str, *, reads: bool = False) -> None:
 
 def _by_format(value: Any, input_format: str) -> datetime:
     """The date without a zone; parts that the format lacks are the first of their kind."""
-    pattern, tokens = _reader(input_format)
+    pattern, written = _reader(input_format)
     match = pattern.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{shown(value)} is not a date of the format {input_format}")
     parts = {"year": 1, "month": 1, "day": 1}
-    for token, digits in zip(tokens, match.groups(), strict=True):
-        parts[_PARTS[token[0]]] = _amount(token, int(digits))
+    for part, digits in zip(written, match.groups(), strict=True):
+        parts[_PARTS[part[0]]] = _amount(part, int(digits))
     try:
         return datetime(**parts)  # type: ignore[arg-type]  # the zone is not among the parts
     except ValueError as error:
         raise ValueError(f"{shown(value)} is no date: {error}") from error
 
 
-def _amount(token: str, digits: int) -> int:
-    if token == "SSS":
+def _amount(part: str, digits: int) -> int:
+    if part == "SSS":
         return digits * 1_000
-    if token == "YY":
+    if part == "YY":
         return digits + (2_000 if digits <= _PIVOT else 1_900)
     return digits
 
 
 @lru_cache(maxsize=256)
 def _reader(input_format: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
-    """A pattern with one group for each of the tokens. Each part stands once, so that matching takes no time."""
-    source, tokens, at = "", [], 0
+    """A pattern with one group for each part as it is written (`MM`). Each stands once, so that matching takes no time."""
+    source, written, at = "", [], 0
     for match in _TOKEN.finditer(input_format):
         source += re.escape(input_format[at : match.start()])
         at = match.end()
         if match[2]:
-            tokens.append(match[2])
+            written.append(match[2])
             source += r"([0-9]{1,2})" if len(match[2]) == 1 else rf"([0-9]{{{len(match[2])}}})"
         else:
             source += re.escape(match[1])
-    return re.compile(source + re.escape(input_format[at:])), tuple(tokens)
+    return re.compile(source + re.escape(input_format[at:])), tuple(written)

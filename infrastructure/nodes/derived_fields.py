@@ -20,7 +20,7 @@ def derived_name(source: str, suffix: str) -> str:
         return f"{source}{suffix}"
     first = max((at for at, key in enumerate(path) if isinstance(key, str)), default=0)
     name = "_".join(map(str, path[first:])) + suffix
-    return format_path((*path[:first], name)).removeprefix("$.")
+    return format_path((*path[:first], name)).removeprefix("$").removeprefix(".")
 
 
 class DerivedFieldNode(FieldNode):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
@@ -83,7 +84,7 @@ def _found(text: str, config: Mapping[str, Any]) -> list[str]:
 def _one(pieces: Iterator[str], occurrence: Any) -> list[str]:
     if occurrence < 0:
         raise invalid(f"occurrence counts from 0, and can't be {shown(occurrence)}", parameter="occurrence")
-    return [piece for place, piece in enumerate(pieces) if place == occurrence]
+    return list(islice(pieces, int(occurrence), int(occurrence) + 1))
 
 
 def _matches(text: str, config: Mapping[str, Any], extract_type: str) -> Iterator[str]:

@@ -17,18 +17,25 @@ if TYPE_CHECKING:
 MAX_CALLS: Final = 20  # functions inside one another
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 _NAME: Final = "field_{}"
+_NAMED: Final = re.compile(r"field_[0-9]+")
 
 # name: (least and most arguments, from the arguments to an expression)
 _FUNCTIONS: Final[Mapping[str, tuple[int, int, Callable[[list[str]], str]]]] = {
     "sqrt": (1, 1, lambda args: f"(({args[0]}) ** 0.5)"),
     "abs": (1, 1, lambda args: f"(({args[0]}) | abs)"),
-    "round": (1, 1, lambda args: f"(({args[0]}) | round)"),
+    "round": (1, 1, lambda args: _round(args[0])),
     "ceil": (1, 1, lambda args: f"(-(-({args[0]}) // 1))"),
     "floor": (1, 1, lambda args: f"(({args[0]}) // 1)"),
     "min": (1, 64, lambda args: f"([{', '.join(args)}] | min)"),
     "max": (1, 64, lambda args: f"([{', '.join(args)}] | max)"),
     "pow": (2, 2, lambda args: f"(({args[0]}) ** ({args[1]}))"),
 }
+
+
+def _round(arg: str) -> str:
+    """Half away from zero, exactly: the whole part, one more from half of the next on, and the sign."""
+    size = f"(({arg}) | abs)"
+    return f"(({size} // 1 + {size} % 1 * 2 // 1) * (1 if ({arg}) >= 0 else -1))"
 
 
 class Formula(NamedTuple):
@@ -42,18 +49,29 @@ class Formula(NamedTuple):
 def compile_formula(source: str) -> Formula:
     """Compile. Raises InvalidExpression for what is no formula."""
     if len(source) > MAX_SOURCE:
-        raise InvalidExpression(f"A formula has at most {MAX_SOURCE} characters; this one has {len(source)}.", position=0)
+        raise InvalidExpression(
+            f"A formula has at most {MAX_SOURCE} characters; this one has {len(source)}.", position=0
+        )
     names: dict[str, str] = {}
 
     def named(match: re.Match[str]) -> str:
-        return names.setdefault(match[1].strip(), _NAME.format(len(names)))
+        return f" {names.setdefault(match[1].strip(), _NAME.format(len(names)))} "
 
     text = _FIELD.sub(named, source)
     if "{" in text or "}" in text:
         raise InvalidExpression("A field is written `{path}`: a bracket is missing.", position=0)
     fields = tuple((name, written, _path(written)) for written, name in names.items())
-    rewritten = _Calls(javascript(text)).whole()
-    return Formula(compile_expression(rewritten, names=frozenset(names.values())), fields)
+    try:
+        rewritten = _Calls(javascript(text)).whole()
+        return Formula(compile_expression(rewritten, names=frozenset(names.values())), fields)
+    except InvalidExpression as error:
+        raise InvalidExpression(_as_written(error.message, names), position=0) from error
+
+
+def _as_written(message: str, names: Mapping[str, str]) -> str:
+    """The message about the fields as the author calls them."""
+    known = {name: written for written, name in names.items()}
+    return _NAMED.sub(lambda match: f"{{{known[match[0]]}}}" if match[0] in known else match[0], message)
 
 
 def _path(written: str) -> Path:
@@ -107,4 +125,7 @@ class _Calls(Cursor):
         if not least <= len(args) <= most or "" in args:
             wanted = f"{least}" if least == most else f"{least} to {most}"
             raise self.unexpected(f"{name} takes {wanted} numbers, each of them written, before this")
-        return write(args)
+        written = write(args)
+        if len(written) > MAX_SOURCE:  # it may repeat what is inside it
+            raise self.unexpected("The formula is too long where it is written out: compute it in several steps")
+        return written

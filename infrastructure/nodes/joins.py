@@ -85,6 +85,8 @@ def _text(value: Any) -> Hashable:
     """A number as JSON writes it, `1.0` as `1`; lists and objects are compared as JSON."""
     if isinstance(value, list | dict):
         return key_of(value)
+    if type(value) is int:
+        return str(value)
     return as_text(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 

@@ -68,6 +68,7 @@ def _validator(schema: bytes) -> Any:
         return jsonschema_rs.validator_for(
             msgspec.json.decode(schema),
             offline=True,
+            mask="the value",  # messages would quote it, however large; and it may be the whole state
             pattern_options=jsonschema_rs.RegexOptions(),  # linear time, where the default can be made to backtrack
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:

@@ -48,6 +48,8 @@ _OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
 class MathOperations(FieldNode):
     """Computes one number from fields of the state and stores it."""
 
+    sources = ("field1", "field2", "fields")
+
     metadata = NodeMetadata(
         id="mathOperations",
         name="Math operations",
@@ -129,12 +131,11 @@ def _collected(context: ExecutionContext, config: Mapping[str, Any]) -> list[Num
     """The numbers of all fields, those in lists too; what is null or missing is left out."""
     if "fields" not in config:
         raise invalid("mode aggregate needs fields", parameter="fields")
-    numbers = []
+    numbers: list[Number] = []
     for where, name in _listed(config):
         found = read(context, path_of(name, where))
-        for value in found if isinstance(found, list) else (found,):
-            if value is not MISSING and value is not None:
-                numbers.append(_number(value, name, where))
+        values = found if isinstance(found, list) else [found]
+        numbers += [_number(value, name, where) for value in values if value is not MISSING and value is not None]
     return numbers
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from domain import json
+from domain.comparison import kind
 from domain.json import MAX_DEPTH
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from domain.parameters import kind_of
 from domain.patches import apply, assignment
 from domain.paths import MISSING, Path, get
 from infrastructure.nodes.base import LIBRARY_VERSION, invalid
@@ -77,7 +77,7 @@ class ObjectUtilities(DerivedFieldNode):
 
 def _object(source: Any, config: Mapping[str, Any]) -> JsonObject:
     if not isinstance(source, dict):
-        found = "nothing" if source is MISSING else kind_of(source)
+        found = "nothing" if source is MISSING else kind(source)
         message = f"{config['operation']} takes an object; there is {found} at {config['field']}"
         raise invalid(message, parameter="field")
     return source
@@ -100,7 +100,7 @@ def _merged_with(context: ExecutionContext, config: Mapping[str, Any]) -> JsonOb
     given = companion(config, "mergeWith", f"operation {config['operation']}")
     value = read(context, path_of(given, "mergeWith")) if isinstance(given, str) else given
     if not isinstance(value, dict):
-        found = "nothing" if value is MISSING else kind_of(value)
+        found = "nothing" if value is MISSING else kind(value)
         raise invalid(f"mergeWith leads to an object, not to {found}", parameter="mergeWith")
     return value
 

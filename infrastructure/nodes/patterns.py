@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_PATTERN: Final = 4_096  # characters
 MAX_TEXT: Final = 4_194_304  # characters of a text that is made: what a state may hold altogether
+MAX_MATCHES: Final = 200_000  # of one pattern in one text
 MAX_SCAN: Final = 536_870_912  # characters that the matches of one text may be looked for in, at worst
 FLAGS: Final = "gims"
 
@@ -24,20 +25,22 @@ _REFERENCE: Final = re.compile(r"\$(\$|&|[0-9]{1,2}|<\w{1,64}>)")
 
 
 class Budget:
-    """Counts down the characters that may still be looked at for matches."""
+    """Counts down the characters that may still be looked at for matches, and the matches."""
 
     def __init__(self) -> None:
         self._left = MAX_SCAN
+        self._matches = MAX_MATCHES
 
     def spend(self, characters: int) -> None:
-        """Take them off. Raises `PATTERN_TOO_COSTLY` when there are not so many left."""
+        """Take them off. Raises `WORK_LIMIT` when there are not so many left."""
         self._left -= characters
-        if self._left < 0:
+        self._matches -= 1
+        if self._left < 0 or self._matches < 0:
             message = (
                 "looking for the pattern may cost too much: it has many matches in a long text, each of which may need "
                 "a look at all of it. Split the text, or end the pattern with its only repetition"
             )
-            raise StepFailure(ErrorInfo(code="PATTERN_TOO_COSTLY", message=message, details={"most": MAX_SCAN}))
+            raise StepFailure(ErrorInfo(code="WORK_LIMIT", message=message, details={"limit": MAX_SCAN}))
 
 
 class Pattern:
@@ -54,9 +57,13 @@ class Pattern:
         self.groups: int = self._compiled.groups
 
     def matches(self, text: str) -> Iterator[Any]:
-        """The matches, from the left, without overlap. Raises `PATTERN_TOO_COSTLY` past MAX_SCAN."""
+        """The matches, from the left, without overlap. Raises `WORK_LIMIT` past MAX_SCAN."""
         scanned = Budget()
+        before = None
         for match in self._compiled.finditer(text):
+            if match.span() == before:  # the engine finds an empty match again if it was not where it began to look
+                continue
+            before = match.span()
             yield match
             if self.once:
                 return
@@ -64,7 +71,7 @@ class Pattern:
 
     def replace(self, text: str, replacement: str) -> str:
         """The text with its matches replaced; in `replacement` `$1` is group 1, `$<name>` a named one, `$&` the match,
-        `$$` a dollar. Raises `TEXT_TOO_LARGE` past MAX_TEXT.
+        `$$` a dollar. Raises `RESULT_LIMIT` past MAX_TEXT.
         """
         pieces = self._pieces(replacement)
         made: list[str] = []
@@ -114,7 +121,7 @@ def flags_of(flags: Any, where: str = "flags") -> str:
 
 
 def check_size(size: int) -> None:
-    """Raise `TEXT_TOO_LARGE` for a text of more than MAX_TEXT characters, before it is made."""
+    """Raise `RESULT_LIMIT` for a text of more than MAX_TEXT characters, before it is made."""
     if size > MAX_TEXT:
         message = f"the text that this makes has more than {MAX_TEXT:,} characters, which no state can hold"
-        raise StepFailure(ErrorInfo(code="TEXT_TOO_LARGE", message=message, details={"most": MAX_TEXT}))
+        raise StepFailure(ErrorInfo(code="RESULT_LIMIT", message=message, details={"limit": MAX_TEXT}))

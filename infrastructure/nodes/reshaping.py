@@ -90,9 +90,12 @@ def _entered(holder: JsonObject, key: str, made: set[int], whole: str) -> JsonOb
     return inner
 
 
-def pick(value: JsonObject, keys: list[str]) -> JsonObject:
-    """Just these keys, in their order; those that are not there are left out."""
-    return {key: value[key] for key in keys if key in value}
+def pick(value: JsonObject, ranks: Mapping[str, int]) -> JsonObject:
+    """Just these keys, in the order of their ranks; those that are not there are left out.
+
+    Goes over the object's keys, not over the wanted ones: there may be many small objects, and many keys to look for.
+    """
+    return {key: value[key] for key in sorted(value.keys() & ranks.keys(), key=ranks.__getitem__)}
 
 
 def omit(value: JsonObject, keys: Set[str]) -> JsonObject:
@@ -100,11 +103,13 @@ def omit(value: JsonObject, keys: Set[str]) -> JsonObject:
     return {key: each for key, each in value.items() if key not in keys}
 
 
-def rename(value: JsonObject, names: Mapping[str, str]) -> JsonObject:
+def rename(value: JsonObject, names: Mapping[str, str], allowance: Allowance) -> JsonObject:
     """The same values under new names, all at once. Raises `INVALID_PARAMETER` where two get the same."""
     result: JsonObject = {}
     for key, each in value.items():
-        _add(result, names.get(key, key), each)
+        name = names.get(key, key)
+        allowance.spend(len(name))
+        _add(result, name, each)
     return result
 
 

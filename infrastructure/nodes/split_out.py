@@ -58,7 +58,7 @@ class SplitOut(LibraryNode):
             raise invalid(f"only a list can be split, not {shown(elements)}", parameter="arrayPath")
         elements = elements or []
         parent = beside if config["keepParentData"] else {}
-        Allowance().spend(len(elements) * weight_of(parent))
+        Allowance().spend(len(elements) * (weight_of(parent) + weight_of(config["as"])))
         items = [{**parent, config["as"]: element} for element in elements]
         context.state["splitOutResult"] = items
         context.state["splitOutCount"] = len(items)

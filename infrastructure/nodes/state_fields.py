@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -60,14 +60,32 @@ def data_before(context: ExecutionContext) -> Any:
 class FieldNode(LibraryNode):
     """A library node that writes its result at the path `outputField`, beside its fixed result keys."""
 
+    sources: ClassVar[tuple[str, ...]] = ("field",)
+    """The parameters that name the paths, or lists of paths, it reads."""
+
     def output_name(self, config: Mapping[str, Any]) -> Any:
         """Where the result goes, as written; None for nowhere."""
         spec = (self.metadata.parameters or {})["outputField"]
         return config.get("outputField", None if spec.default is msgspec.UNSET else spec.default)
 
     def stale_fields(self, config: Mapping[str, Any]) -> Iterable[Any]:
-        """The paths, as written, that are made null when the node returns an error."""
-        return (self.output_name(config),)
+        """The paths, as written, that are made null when the node returns an error.
+
+        Not an output that is the source or holds it: what could not be changed in its place is still what it was.
+        """
+        name = self.output_name(config)
+        with suppress(StepFailure):  # of what is no path, nothing is made null
+            output = path_of(name, "outputField")
+            if not any(path[: len(output)] == output for path in self._source_paths(config)):
+                return (name,)
+        return ()
+
+    def _source_paths(self, config: Mapping[str, Any]) -> Iterable[Path]:
+        for parameter in self.sources:
+            named = config.get(parameter)
+            for name in named if isinstance(named, list) else (named,):
+                with suppress(StepFailure):  # of what is no path, nothing was read
+                    yield path_of(name, parameter)
 
     def state_keys(self, config: Mapping[str, Any]) -> frozenset[str] | None:
         """The fixed result keys, and the top-level key of the output."""

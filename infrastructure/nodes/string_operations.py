@@ -11,7 +11,7 @@ from infrastructure.nodes.state_fields import FieldNode, path_of, read, store
 from infrastructure.nodes.text_operations import OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from domain.context import ExecutionContext
 
@@ -60,11 +60,6 @@ class StringOperations(FieldNode):
     def output_name(self, config: Mapping[str, Any]) -> Any:
         """`outputField`, else the field itself, else nowhere."""
         return config.get("outputField", config.get("field"))
-
-    def stale_fields(self, config: Mapping[str, Any]) -> Iterable[Any]:
-        """Only a field of its own: the text that could not be changed in its place is still what it was."""
-        name = config.get("outputField")
-        return () if name is None or name == config.get("field") else (name,)
 
 
 def subject(context: ExecutionContext, config: Mapping[str, Any], name: str) -> Any:

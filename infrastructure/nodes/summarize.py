@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _RESULTS: Final = ("summarizeResult", "summarizeGroups", "summarizeMetadata")
 _NAMES: Final = Names(source="fieldToAggregate", operation="aggregation", output="outputFieldName")
 _COUNT: Final = "_itemCount"
+_NUMBER: Final = 8  # bytes of a number with what JSON puts around it
 
 
 class _Group(NamedTuple):
@@ -67,11 +68,10 @@ class Summarize(LibraryNode):
         allowance = Allowance()
         groups = _groups(items, split, skip=config["skipMissingFields"])
         rows = [_row(group, split, entries, allowance) for group in groups]
-        grouped = [item for group in groups for item in group.items] if split else items
-        overall = {entry.output: entry.of(grouped, allowance) for entry in entries}
+        overall = rows[0] if not split else _row(_all_of(groups), (), entries, allowance)
         result = rows if config["outputFormat"] == "separate_items" else _single(rows, split, items)
         counts = {"itemCount": len(items), "groupCount": len(rows)}
-        context.state.update(overall)
+        context.state.update({entry.output: overall[entry.output] for entry in entries})
         context.state["summarizeResult"] = result
         context.state["summarizeGroups"] = rows
         context.state["summarizeMetadata"] = {
@@ -120,8 +120,13 @@ def _groups(items: list[Any], split: Sequence[Field], *, skip: bool) -> list[_Gr
     return list(groups.values())
 
 
+def _all_of(groups: Sequence[_Group]) -> _Group:
+    return _Group((), [item for group in groups for item in group.items])
+
+
 def _row(group: _Group, split: Sequence[Field], entries: Sequence[Aggregation], allowance: Allowance) -> dict[str, Any]:
     """The values to split by are the first item's, with their types."""
+    allowance.spend(sum(len(each.name) for each in split) + sum(len(entry.output) + _NUMBER for entry in entries))
     row = {each.name: value for each, value in zip(split, group.split, strict=True)}
     for entry in entries:
         row[entry.output] = entry.of(group.items, allowance)

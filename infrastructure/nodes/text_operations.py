@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import re2
 
 from infrastructure.nodes.base import as_text, invalid, shown
+from infrastructure.nodes.companions import companion
 from infrastructure.nodes.patterns import Pattern, check_size, flags_of
 
 if TYPE_CHECKING:
@@ -29,18 +30,14 @@ _MARKUP: Final = (
 
 def text_parameter(config: Mapping[str, Any], name: str) -> str:
     """A companion parameter as text. Raises `INVALID_PARAMETER` if it is missing or no text, number or boolean."""
-    if name not in config:
-        raise invalid(f"{config['operation']} needs {name}", parameter=name)
-    value = config[name]
+    value = companion(config, name, config["operation"])
     if value is None or isinstance(value, (list, dict)):
         raise invalid(f"{name} is a text, not {shown(value)}", parameter=name)
     return as_text(value)
 
 
 def _whole(config: Mapping[str, Any], name: str) -> int:
-    if name not in config:
-        raise invalid(f"{config['operation']} needs {name}", parameter=name)
-    return int(config[name])
+    return int(companion(config, name, config["operation"]))
 
 
 def _capitalize(text: str) -> str:
@@ -92,9 +89,8 @@ def _slice(text: str, config: Mapping[str, Any]) -> str:
 
 
 def _concat(text: str, config: Mapping[str, Any]) -> str:
-    if "values" not in config:
-        raise invalid("concat needs values", parameter="values")
-    pieces = [text, *(_piece(value, place) for place, value in enumerate(config["values"]))]
+    values = companion(config, "values", config["operation"])
+    pieces = [text, *(_piece(value, place) for place, value in enumerate(values))]
     check_size(sum(map(len, pieces)))
     return "".join(pieces)
 

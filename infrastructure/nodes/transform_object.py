@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from domain.comparison import kind
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from domain.parameters import kind_of
 from domain.paths import MISSING
+from infrastructure.nodes.allowance import Allowance
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.reshaping import JsonObject, everywhere, flatten, omit, pick, rename, unflatten
@@ -61,7 +62,7 @@ class TransformObject(LibraryNode):
         elif isinstance(data, dict):
             result = reshape(data)
         else:
-            raise invalid(f"data is an object, not {kind_of(data)}", parameter="data")
+            raise invalid(f"data is an object, not {kind(data)}", parameter="data")
         context.state["transformedObject"] = result
         return Edge("success", {"result": result, "operation": config["operation"]})
 
@@ -77,7 +78,8 @@ def _unflatten(config: Mapping[str, Any]) -> Reshape:
 
 
 def _pick(config: Mapping[str, Any]) -> Reshape:
-    return _applied(partial(pick, keys=_keys(config)), config)
+    ranks = {key: rank for rank, key in enumerate(_keys(config))}
+    return _applied(partial(pick, ranks=ranks), config)
 
 
 def _omit(config: Mapping[str, Any]) -> Reshape:
@@ -89,7 +91,7 @@ def _rename(config: Mapping[str, Any]) -> Reshape:
     for old, new in names.items():
         if not isinstance(new, str):
             raise invalid(f"renameMap gives {old!r} the name {shown(new)}, which is not a text", parameter="renameMap")
-    return _applied(partial(rename, names=names), config)
+    return _applied(partial(rename, names=names, allowance=Allowance()), config)
 
 
 _RESHAPES: Final[Mapping[str, Callable[[Mapping[str, Any]], Reshape]]] = {

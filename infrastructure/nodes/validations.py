@@ -142,7 +142,9 @@ def _message(rule: _Rule) -> str:
     if message is None:
         return f"{rule.field} does not match {shown(rule.entry['pattern'])}"
     if not isinstance(message, str):
-        raise invalid(f"{rule.where}.errorMessage is a text, not {shown(message)}", parameter=f"{rule.where}.errorMessage")
+        raise invalid(
+            f"{rule.where}.errorMessage is a text, not {shown(message)}", parameter=f"{rule.where}.errorMessage"
+        )
     return message
 
 
@@ -161,15 +163,17 @@ These raise `INVALID_PARAMETER` and `INVALID_PATTERN`.
 def check_fields(config: Mapping[str, Any], data: Any) -> Iterator[Failure]:
     """The errors of a validation type of FIELD_CHECKS. A list is checked item by item; what is no object is wrong itself.
 
-    Raises `TOO_MANY_CHECKS` for more than MAX_CHECKS rules times items.
+    Raises `WORK_LIMIT` for more than MAX_CHECKS rules times items.
     """
     name, compiled = FIELD_CHECKS[config["validationType"]]
     check = compiled(config)
     if not isinstance(data, list):
         return check(data) if isinstance(data, dict) else iter((_no_object(data),))
     if len(config[name]) * len(data) > MAX_CHECKS:
-        message = f"{len(config[name])} {name} for {len(data)} items are more than {MAX_CHECKS:,} checks: split the list"
-        raise StepFailure(ErrorInfo(code="TOO_MANY_CHECKS", message=message, details={"most": MAX_CHECKS}))
+        message = (
+            f"{len(config[name])} {name} for {len(data)} items are more than {MAX_CHECKS:,} checks: split the list"
+        )
+        raise StepFailure(ErrorInfo(code="WORK_LIMIT", message=message, details={"limit": MAX_CHECKS}))
     return _check_items(check, data)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from application.service import Service
 from domain.limits import Limits
+from interfaces.http import headers
 
 LISTS_WAITING: Final = 32
 """Lists that may wait for their position at once. They have threads of their own, so that no other request waits too."""
@@ -38,6 +39,13 @@ class Api:
 Endpoint = Callable[[Request, Api], Awaitable[Response]]
 
 
-def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(body: Any, status: int = 200, told: dict[str, str] | None = None) -> Response:
     """An answer in JSON."""
-    return Response(msgspec.json.encode(body), status_code=status, headers=headers or {}, media_type="application/json")
+    return Response(msgspec.json.encode(body), status_code=status, headers=told or {}, media_type="application/json")
+
+
+async def lists_shown(request: Request, api: Api) -> None:
+    """Wait a little until the lists show what is recorded at the request's `Clew-Position`, if it has one."""
+    position = headers.position(request.headers)
+    if position is not None:
+        await to_thread.run_sync(api.service.lists_reach, position, limiter=api.list_waits)

@@ -20,6 +20,7 @@ from interfaces.http.api import Api, Endpoint, json_response
 from interfaces.http.bodies import LONGEST_REASON, limits, read_reason, read_text
 from interfaces.http.parameters import Parameter, read
 from interfaces.http.problems import HttpProblem
+from interfaces.http.waits import applied, settled_response
 
 SIGNAL_PARAMETERS: Final = (
     Parameter(name="reason", description="Why; kept in the log."),
@@ -96,10 +97,12 @@ async def _command(request: Request, api: Api, command: OutsideCommand) -> Respo
         "version": done.version,
         "links": links(execution_id),
     }
-    answered = {"Clew-Position": str(done.position), "ETag": f'"v{done.version}"'}
+    wait_s = headers.preferred_wait(request.headers)
+    answered = {"Clew-Position": str(done.position), "ETag": f'"v{done.version}"', **applied(wait_s)}
     if done.replayed:
         answered["Idempotency-Replayed"] = "true"
-    return json_response(body, 202 if done.changed or done.replayed else 200, answered)
+    settled = await settled_response(api, execution_id, wait_s, answered)
+    return settled or json_response(body, 202 if done.changed or done.replayed else 200, answered)
 
 
 async def _check_version(request: Request, api: Api, execution_id: str, command: OutsideCommand) -> None:

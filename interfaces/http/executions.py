@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from application.queries import MAX_PAGE
 from interfaces.http import headers
-from interfaces.http.api import Api, json_response
+from interfaces.http.api import Api, json_response, lists_shown
 from interfaces.http.parameters import Parameter, read
 
 STATUSES: Final = ("running", "suspended", "paused", "completed", "failed", "cancelled")
@@ -45,9 +44,7 @@ EVENT_PARAMETERS: Final = (
 async def listing(request: Request, api: Api) -> Response:
     """A page of all executions, newest first; with `Clew-Position`, once the lists have reached it."""
     asked = read(request.query_params, LIST_PARAMETERS)
-    position = headers.position(request.headers)
-    if position is not None:
-        await to_thread.run_sync(api.service.lists_reach, position, limiter=api.list_waits)
+    await lists_shown(request, api)
     return json_response(await run_in_threadpool(lambda: api.service.queries.executions(**asked)))
 
 
@@ -79,4 +76,4 @@ def _versioned(request: Request, body: dict[str, Any], cache: str) -> Response:
     known = headers.known_versions(request.headers)
     if tag in known or "*" in known:
         return Response(status_code=304, headers=told)
-    return json_response(body, headers=told)
+    return json_response(body, told=told)

@@ -47,8 +47,8 @@ ANSWER_HEADERS: Final = {
 
 def document(clew_version: str) -> dict[str, Any]:
     """The whole document."""
-    types = [kind for operation in OPERATIONS for kind in (*operation.answers.values(), *operation.takes)]
-    wanted = [*(kind for kind in types if kind is not None), ProblemBody]
+    answers = [kind for operation in OPERATIONS for answer in operation.answers.values() for kind in answer]
+    wanted = [*answers, *(kind for operation in OPERATIONS for kind in operation.takes), ProblemBody]
     schemas, components = msgspec.json.schema_components(wanted, ref_template=REFERENCE)
     by_type = {str(kind): schema for kind, schema in zip(wanted, schemas, strict=True)}
     paths: dict[str, Any] = {}
@@ -81,10 +81,9 @@ def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": [*_path_parameters(operation.path), *_parameters(operation)],
     }
     if operation.takes:
-        forms = [schemas[str(kind)] for kind in operation.takes]
-        content = {"application/json": {"schema": forms[0] if len(forms) == 1 else {"anyOf": forms}}}
+        content = {"application/json": {"schema": _one_of(operation.takes, schemas)}}
         described["requestBody"] = {"required": operation.body_required, "content": content}
-    answers = {str(status): _answer(status, kind, schemas) for status, kind in operation.answers.items()}
+    answers = {str(status): _answer(status, kinds, schemas) for status, kinds in operation.answers.items()}
     refusals = {str(status): _refusal(status, schemas) for status in sorted(operation.refusals)}
     described["responses"] = {**answers, **refusals, "500": _refusal(500, schemas)}
     return described
@@ -111,10 +110,16 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     return found
 
 
-def _answer(status: int, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+def _one_of(kinds: tuple[Any, ...], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a body that has one of these types."""
+    forms = [schemas[str(kind)] for kind in kinds]
+    return forms[0] if len(forms) == 1 else {"anyOf": forms}
+
+
+def _answer(status: int, kinds: tuple[Any, ...], schemas: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": ANSWER_HEADERS}
-    if kind is not None:
-        described["content"] = {"application/json": {"schema": schemas[str(kind)]}}
+    if kinds:
+        described["content"] = {"application/json": {"schema": _one_of(kinds, schemas)}}
     elif status == 200:
         described["content"] = {"text/html": {"schema": {"type": "string"}}}
     return described

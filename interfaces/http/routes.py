@@ -14,7 +14,8 @@ BODY_REFUSALS: Final = (400, 413, 415)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of one path. `answers` are types by status (None: no JSON), `refusals` the statuses of problems.
+    """One method of one path. `answers` are the types of bodies by status (none: no JSON), `refusals` the statuses of
+    problems.
 
     `takes` are the types that the body may have; Any: any JSON. `headers` are the names of those that mean something here.
     """
@@ -24,7 +25,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     summary: str
     tag: str
-    answers: dict[int, Any]
+    answers: dict[int, tuple[Any, ...]]
     refusals: tuple[int, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     headers: tuple[str, ...] = ()
@@ -43,7 +44,9 @@ def _get(
     parameters: tuple[Parameter, ...] = (),
     headers: tuple[str, ...] = (),
 ) -> Operation:
-    answers = {200: answer, 304: None} if "If-None-Match" in headers else {200: answer}
+    answers: dict[int, tuple[Any, ...]] = {200: (answer,) if answer is not None else ()}
+    if "If-None-Match" in headers:
+        answers[304] = ()
     return Operation(
         method="GET",
         path=path,
@@ -66,10 +69,10 @@ def _command(
         endpoint=endpoint,
         summary=summary,
         tag="executions",
-        answers={200: wire.DoneBody, 202: wire.DoneBody},
+        answers={200: (wire.DoneBody, wire.ExecutionBody), 202: (wire.DoneBody,)},
         refusals=(*BODY_REFUSALS, 404, 409, 412, 422, 503),
         parameters=parameters,
-        headers=("Idempotency-Key", "If-Match", "Clew-Actor"),
+        headers=("Idempotency-Key", "If-Match", "Prefer", "Clew-Actor"),
         takes=takes,
     )
 
@@ -81,7 +84,7 @@ WORKFLOWS: Final = (
         endpoint=workflows.submit,
         summary="Run a definition",
         tag="workflows",
-        answers={200: wire.ExecutionBody, 202: wire.AcceptedBody},
+        answers={200: (wire.ExecutionBody,), 202: (wire.AcceptedBody,)},
         refusals=(*BODY_REFUSALS, 409, 422, 503),
         headers=("Idempotency-Key", "Prefer", "Clew-Actor"),
         takes=(wire.Definition, wire.SubmissionBody),
@@ -93,7 +96,7 @@ WORKFLOWS: Final = (
         endpoint=workflows.validate,
         summary="Say everything that is wrong with a definition, and run nothing",
         tag="workflows",
-        answers={200: wire.ValidBody},
+        answers={200: (wire.ValidBody,)},
         refusals=(*BODY_REFUSALS, 422, 503),
         headers=("Idempotency-Key",),
         takes=(wire.Definition, wire.SubmissionBody),
@@ -105,6 +108,8 @@ WORKFLOWS: Final = (
         "List the workflows that have been run",
         tag="workflows",
         answer=list[wire.WorkflowBody],
+        refusals=(400, 422, 503),
+        headers=("Clew-Position",),
     ),
 )
 

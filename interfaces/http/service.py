@@ -25,7 +25,7 @@ async def node(request: Request, api: Api) -> Response:
 
 async def healthz(request: Request, api: Api) -> Response:
     """The process lives. Says nothing about the store, so that nobody restarts a server for a slow disk."""
-    return json_response({"status": "ok"}, headers={"Cache-Control": "no-store"})
+    return json_response({"status": "ok"}, told={"Cache-Control": "no-store"})
 
 
 async def readyz(request: Request, api: Api) -> Response:
@@ -39,7 +39,7 @@ async def readyz(request: Request, api: Api) -> Response:
         {"source": problem.source, "line": problem.line, "message": problem.message}
         for problem in api.service.nodes.problems()
     ]
-    return json_response({"status": "ready", "warnings": warnings}, headers={"Cache-Control": "no-store"})
+    return json_response({"status": "ready", "warnings": warnings}, told={"Cache-Control": "no-store"})
 
 
 async def version(request: Request, api: Api) -> Response:

@@ -10,7 +10,7 @@ import msgspec
 
 from application.programs import Programs
 from application.requests import Submission
-from domain.document import TOO_DEEP, parse_definition
+from domain.document import parse_definition
 from domain.errors import InvalidDefinition
 from domain.limits import Limits
 from domain.problems import Problem, pointer
@@ -52,7 +52,7 @@ def read_draft(text: bytes, programs: Programs, limits: Limits) -> Draft:
     inner: tuple[Problem, ...] = ()
     program = None
     try:
-        program = _compile(definition, programs, limits, many_containers=text.count(b"[") + text.count(b"{"))
+        program = programs.compile(definition)
     except InvalidDefinition as error:
         inner = moved(error.problems, prefix)
     if outer or known or program is None:
@@ -78,28 +78,6 @@ def _submission(body: Any, definition: Any, *, wrapped: bool) -> Submission:
         on_conflict=body.get("onConflict", "fail"),
         labels=body.get("labels", {}),
     )
-
-
-def _compile(definition: Any, programs: Programs, limits: Limits, *, many_containers: int) -> Program:
-    if many_containers > limits.definition_depth:
-        too_deep = _first_too_deep(definition, limits.definition_depth)
-        if too_deep is not None:
-            raise InvalidDefinition((too_deep,))
-    return programs.compile(definition)
-
-
-def _first_too_deep(definition: Any, limit: int) -> Problem | None:
-    """The first container, in document order, that stands deeper than a definition may be."""
-    todo: list[tuple[Any, tuple[str | int, ...]]] = [(definition, ())]
-    while todo:
-        value, tokens = todo.pop()
-        if len(tokens) >= limit:
-            message = f"Containers are nested more than {limit} deep here; make the definition flatter."
-            return Problem(code=TOO_DEEP, path=pointer(*tokens), message=message)
-        children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        deeper = [(child, (*tokens, token)) for token, child in children if isinstance(child, (dict, list))]
-        todo.extend(reversed(deeper))
-    return None
 
 
 def _wrapper_problems(body: dict[str, Any]) -> list[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -17,11 +16,12 @@ from domain.events import CommandKey
 from domain.problems import Problem
 from interfaces.bootstrap import locate
 from interfaces.http import headers
-from interfaces.http.api import Api, json_response
+from interfaces.http.api import Api, json_response, lists_shown
 from interfaces.http.bodies import read_text
 from interfaces.http.parameters import read
 from interfaces.http.problems import shown
 from interfaces.http.submissions import Draft, moved, read_draft
+from interfaces.http.waits import applied, settled_response
 
 
 async def submit(request: Request, api: Api) -> Response:
@@ -38,12 +38,10 @@ async def submit(request: Request, api: Api) -> Response:
         "Location": f"/executions/{accepted.execution_id}",
         "Clew-Position": str(accepted.position),
         **({"Idempotency-Replayed": "true"} if accepted.replayed and not accepted.existing else {}),
-        **({"Preference-Applied": f"wait={wait_s}"} if wait_s is not None else {}),
+        **applied(wait_s),
     }
-    if wait_s and await settled(api, accepted.execution_id, wait_s):
-        body, position = await run_in_threadpool(_settled_execution, api, accepted.execution_id)
-        return json_response(body, 200, {**answered, "Clew-Position": str(position)})
-    return json_response(_accepted(accepted, warnings), 202, answered)
+    settled = await settled_response(api, accepted.execution_id, wait_s, answered)
+    return settled or json_response(_accepted(accepted, warnings), 202, answered)
 
 
 def _accepted(accepted: Accepted, warnings: list[dict[str, Any]]) -> dict[str, Any]:
@@ -66,24 +64,6 @@ def _warnings(text: bytes, draft: Draft) -> list[dict[str, Any]]:
     return [shown(problem) for problem in locate(text, found)] if found else []
 
 
-def _settled_execution(api: Api, execution_id: str) -> tuple[dict[str, Any], int]:
-    """The execution, and the position of its newest event, so that lists asked with it show it as it is here."""
-    newest = api.service.queries.events(execution_id, limit=1, order="desc")["items"][0]
-    return api.service.queries.execution(execution_id), newest["position"]
-
-
-async def settled(api: Api, execution_id: str, wait_s: float) -> bool:
-    """Wait until the execution ended, parked or paused. False: it did not in time, or the server is about to stop."""
-    waits = asyncio.ensure_future(api.service.settled(execution_id, wait_s))
-    closing = asyncio.ensure_future(api.closing.wait())
-    try:
-        await asyncio.wait((waits, closing), return_when=asyncio.FIRST_COMPLETED)
-        return waits.done() and waits.result()
-    finally:
-        waits.cancel()
-        closing.cancel()
-
-
 async def validate(request: Request, api: Api) -> Response:
     """Say everything that is wrong with a definition, and run nothing: 200 when it would be taken, else 422."""
     read(request.query_params, ())
@@ -103,4 +83,5 @@ async def validate(request: Request, api: Api) -> Response:
 async def listing(request: Request, api: Api) -> Response:
     """The workflows that have been run, by id."""
     read(request.query_params, ())
+    await lists_shown(request, api)
     return json_response(await run_in_threadpool(api.service.queries.workflows))

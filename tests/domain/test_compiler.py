@@ -330,3 +330,16 @@ def test_literals_that_hold_a_reference_are_not_checked() -> None:
     """Their type is known only when they are resolved."""
     for value in ("$.n", "{{1 + 1}}", "$.n + 1"):
         assert errors_of({"typed": {"count": value}}) == []
+
+
+def test_an_unknown_target_says_nothing_of_what_is_behind_it() -> None:
+    """A route that leads nowhere is one problem: where it was meant to lead decides whether the next step is reached."""
+    assert errors_of({"picky": {"yes?": "nowhere", "no?": "nowhere"}}, "a") == [
+        ("UNKNOWN_TARGET", "/workflow/0/picky/yes?"),
+        ("UNKNOWN_TARGET", "/workflow/0/picky/no?"),
+    ]
+
+
+def test_an_output_of_null_is_refused() -> None:
+    """`$output` is a key or false; null says neither."""
+    assert errors_of({"a": {"$output": None}}) == [("INVALID_OPTION", "/workflow/0/a/$output")]

@@ -245,7 +245,9 @@ def test_finish_records_what_the_node_wrote_with_its_end() -> None:
 def test_finish_with_writes_that_do_not_fit_is_an_error_and_writes_nothing() -> None:
     """`STATE_CONFLICT` goes the way of any other error."""
     before = given(started(), begun(), steps=[{"a": {}}])
-    events = decide(before.execution, Finish(now=3, outcome=Took(edge="y"), patch=(Op("add", "/o/k", 1),)), before.rules)
+    events = decide(
+        before.execution, Finish(now=3, outcome=Took(edge="y"), patch=(Op("add", "/o/k", 1),)), before.rules
+    )
     assert [type(event) for event in events] == [NodeFailed, Failed]
     assert isinstance(events[0], NodeFailed) and events[0].error.code == "STATE_CONFLICT"
 
@@ -441,12 +443,15 @@ def test_an_approval_takes_a_choice() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [None, "x", {}, {"choice": "maybe"}, {"choice": 1}, {"choice": "x", "comment": 5}, {"choice": "x", "data": 5}]
+    "answer",
+    [None, "x", {}, {"choice": "maybe"}, {"choice": 1}, {"choice": "x", "comment": 5}, {"choice": "x", "data": 5}],
 )
 def test_an_answer_that_an_approval_can_not_take(answer: Any) -> None:
     """Is refused for its sender, and nothing is recorded."""
     wait = parked("approval", name="a", choices=("x", "no"), schema="text")
-    given(started(), begun(), wait).when(Signal(now=5, name="a", payload=answer)).refused("INVALID_PAYLOAD", Unacceptable)
+    given(started(), begun(), wait).when(Signal(now=5, name="a", payload=answer)).refused(
+        "INVALID_PAYLOAD", Unacceptable
+    )
 
 
 def test_a_payload_that_breaks_the_schema_of_a_wait_in_progress() -> None:

@@ -19,7 +19,7 @@ class Case(NamedTuple):
     status: str = "completed"
 
 
-GO_LOOP = {"a": ["go", "go", "done"]}
+GO_LOOP: dict[str, list[Act]] = {"a": ["go", "go", "done"]}
 CASES = {
     "1 one after the other": Case(["a", "b"], {}, "a b"),
     "2 a node is run and the block goes on": Case([{"a": {"x?": "h"}}, "b"], {"a": ["x"]}, "a h b"),

@@ -227,7 +227,11 @@ def test_an_empty_body_goes_round() -> None:
     ("steps", "acts", "order"),
     [
         ([{"a": {"x?": [{"b": {"y?": "d"}}, "c", "d"]}}, "d"], {"a": ["x"], "b": ["y"]}, "a b d d"),
-        ([{"a": {"x?": [{"b": {"y?": "c"}}]}}, "d", {"c": {"z?": "d"}}], {"a": ["x"], "b": ["y"], "c": [None]}, "a b c"),
+        (
+            [{"a": {"x?": [{"b": {"y?": "c"}}]}}, "d", {"c": {"z?": "d"}}],
+            {"a": ["x"], "b": ["y"], "c": [None]},
+            "a b c",
+        ),
         (["a", {"b": {"back?": "a"}}, "c"], {"b": ["back", "on"]}, "a b a b c"),
         ([{"a": {"again?": "a"}}, "b"], {"a": ["again", "again"]}, "a a a b"),
         ([{"a": {"x?": "b"}}, "c", {"b": {}}], {"a": ["x"]}, "a b"),
@@ -607,8 +611,8 @@ def test_an_unrouted_error_of_a_loop_step_fails_the_execution() -> None:
 )  # fmt: skip
 def test_position_keys_are_put_back_on_every_way_out(state: dict[str, Any], body: Any, acts: dict[str, Any]) -> None:
     """What they held at entry is what they hold afterwards, were it nothing."""
-    script, ran = play({"each...": {"items": [1, 2], "loop?": body}}, "b", {"out": {"$node": "c"}},
-                       acts=acts, state=state)  # fmt: skip
+    steps = [{"each...": {"items": [1, 2], "loop?": body}}, "b", {"out": {"$node": "c"}}]
+    _, ran = play(*steps, acts=acts, state=state)
     assert ran.execution.status == "completed"
     assert {key: value for key, value in ran.state.items() if key.startswith("current")} == state
 

@@ -184,7 +184,14 @@ def test_assignment_is_one_operation(state: dict[str, Any], path: Any, op: Op) -
 
 @pytest.mark.parametrize(
     ("state", "path"),
-    [({"a": 5}, ("a", "b")), ({"a": []}, ("a", 1)), ({}, ("a", 1)), ({"a": {}}, ("a", 0)), ({"a": "x"}, ("a", 0)), ({}, ())],
+    [
+        ({"a": 5}, ("a", "b")),
+        ({"a": []}, ("a", 1)),
+        ({}, ("a", 1)),
+        ({"a": {}}, ("a", 0)),
+        ({"a": "x"}, ("a", 0)),
+        ({}, ()),
+    ],
 )
 def test_assignment_where_there_is_no_place(state: dict[str, Any], path: Any) -> None:
     """A `state` error that names the pointer."""

@@ -42,6 +42,8 @@ def execution_that_is(status: str, http: TestClient) -> str:
     match status:
         case "running":
             execution_id = http.post("/workflows", json=definition("hold", parked)).json()["executionId"]
+            while http.get(f"/executions/{execution_id}").json()["version"] < 2:  # `hold` has not begun yet
+                continue
         case "suspended":
             execution_id = submit(http, parked)["executionId"]
         case "paused":
@@ -67,9 +69,7 @@ TABLE: dict[str, tuple[int | str, ...]] = {
     "cancel": (202, 202, 202, ENDED, ENDED, ENDED),
     "retry": ("NOT_FAILED", "NOT_FAILED", "NOT_FAILED", "NOT_FAILED", "NOT_FAILED", 202),
 }
-CELLS = [
-    (command, status, cell) for command, row in TABLE.items() for status, cell in zip(STATUSES, row, strict=True)
-]
+CELLS = [(command, status, cell) for command, row in TABLE.items() for status, cell in zip(STATUSES, row, strict=True)]
 
 
 @pytest.mark.parametrize(("command", "status", "cell"), CELLS)
@@ -181,3 +181,11 @@ def test_an_execution_that_does_not_settle_in_time(http: TestClient) -> None:
     answer = http.post("/workflows", json=definition("hold"), headers={"Prefer": "wait=1"})
     assert (answer.status_code, answer.json()["status"]) == (202, "running")
     assert answer.headers["preference-applied"] == "wait=1"
+
+
+def test_a_command_waits_when_it_is_preferred(http: TestClient) -> None:
+    """With `Prefer: wait` the answer is the execution as the command's consequences leave it."""
+    execution_id = execution_that_is("suspended", http)
+    answer = http.post(f"/executions/{execution_id}/signals/go", json=1, headers={"Prefer": "wait=10"})
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=10")
+    assert (answer.json()["status"], answer.json()["finalState"]) == ("completed", {"ask_output": 1})

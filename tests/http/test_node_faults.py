@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tests.support.http import client, submit
 
-NODES = '''
+NODES = """
 from clew import Edge, NodeMetadata, WorkflowNode
 
 
@@ -70,7 +70,7 @@ class WritesItself(WorkflowNode):
         loop = []
         loop.append(loop)
         context.state["loop"] = loop
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,11 @@ from infrastructure.nodes.chance import shuffled
 from infrastructure.nodes.sameness import key_of, keys_of, without_repeats
 
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.0, 1.0, 2.5, -1.0]), st.sampled_from(["", "1", "a"])
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([0.0, 1.0, 2.5, -1.0]),
+    st.sampled_from(["", "1", "a"]),
 )
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)

@@ -71,7 +71,7 @@ def test_dots_can_be_literal(literal: bool, first: dict[str, Any]) -> None:
 
 def test_indexes_are_paths() -> None:
     """A list inside an item is reached by `[n]`; what is no object has no fields."""
-    items = ["text", {"l": [0, 2]}, {"l": [0, 1]}, {"l": []}, None]
+    items: list[Any] = ["text", {"l": [0, 2]}, {"l": [0, 1]}, {"l": []}, None]
     assert run(Sort(), by("l[1]", items=items)).data["items"] == [items[2], items[1], "text", items[3], None]
 
 

@@ -23,7 +23,12 @@ ORDER = {"id": 7, "lines": [{"sku": "a"}, {"sku": "b"}], "to": {"name": "x", "ph
             {"order": ORDER},
             [{"name": "x", "phone": "1"}, {"name": "x", "phone": "2"}],
         ),
-        ({"arrayPath": "order.to.phones", "keepParentData": False}, None, {"order": ORDER}, [{"item": "1"}, {"item": "2"}]),
+        (
+            {"arrayPath": "order.to.phones", "keepParentData": False},
+            None,
+            {"order": ORDER},
+            [{"item": "1"}, {"item": "2"}],
+        ),
         ({"arrayPath": "orders[0].to.phones"}, None, {"orders": [ORDER]}, [{"name": "x", "item": p} for p in "12"]),
         ({"arrayPath": "rows[1]"}, None, {"rows": [[], [1, 2]]}, [{"item": 1}, {"item": 2}]),
         ({"arrayPath": "l", "data": {"l": [1], "k": 2}}, {"l": [3]}, {"l": [4]}, [{"k": 2, "item": 1}]),
@@ -92,6 +97,7 @@ def test_results_are_bounded() -> None:
     data = {"l": [0] * 10_000, "big": "x" * 10_000}
     assert run(SplitOut(), {"arrayPath": "l", "data": data}).code == "RESULT_LIMIT"
     assert run(SplitOut(), {"arrayPath": "l", "data": data, "keepParentData": False}).data["count"] == 10_000
+    assert run(SplitOut(), {"items": data["l"], "as": data["big"]}).code == "RESULT_LIMIT"
 
 
 def test_names_of_the_original_are_taken() -> None:

@@ -217,10 +217,22 @@ def test_bad_parameters_are_errors(config: dict[str, Any], says: str) -> None:
     assert visit.state["out"] == (None if any(each.get("outputFieldName") == "out" for each in names) else 1)
 
 
-def test_results_are_bounded() -> None:
-    """What repeats large values many times is refused before it is stored."""
-    items = [{"f": "x" * (MAX_RESULT // 8)}]
-    config = {"fieldsToSummarize": [entry("append", output=f"out{place}") for place in range(8)]}
+@pytest.mark.parametrize(
+    ("items", "config"),
+    [
+        (
+            [{"f": "x" * (MAX_RESULT // 7)}],
+            {"fieldsToSummarize": [entry("append", output=f"out{place}") for place in range(8)]},
+        ),
+        (column([1] * 1_000), {"fieldsToSummarize": [entry("concatenate", separator="x" * 10_000)]}),
+        (
+            column(list(range(1_000))),
+            {"fieldsToSummarize": [entry("sum", output="x" * 10_000)], "fieldsToSplitBy": ["f"]},
+        ),
+    ],
+)
+def test_results_are_bounded(items: list[Any], config: dict[str, Any]) -> None:
+    """Large values, separators or names that repeat are refused before they fill the memory."""
     assert run(Summarize(), {"items": items, **config}).code == "RESULT_LIMIT"
 
 

@@ -79,9 +79,20 @@ def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
 
 
 class RunningServer:
-    """A real server on a free port of its own; what it says goes to `said`."""
+    """A real server on a free port of its own; what it says goes to `said`.
 
-    def __init__(self, home: Path, *, nodes: Sequence[Path] = (), port: int = 0, store: str | None = None) -> None:
+    `file_bytes` is how large a file of its may become: a disk that is full, as far as it can see.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        nodes: Sequence[Path] = (),
+        port: int = 0,
+        store: str | None = None,
+        file_bytes: int | None = None,
+    ) -> None:
         self.store = store or f"sqlite:///{home / 'log.db'}"
         self._said: list[str] = []
         self._listens = threading.Event()
@@ -90,6 +101,9 @@ class RunningServer:
             "from interfaces.http.server import serve; "
             "serve(Settings(port=int(sys.argv[1]), store=sys.argv[2], nodes=tuple(map(Path, sys.argv[3:]))))"
         )
+        if file_bytes is not None:
+            bound = f"({file_bytes}, {file_bytes})"
+            code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, {bound}); {code}"
         command = [sys.executable, "-c", code, str(port), self.store, *map(str, nodes)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(command, cwd=home, env=environment, stderr=subprocess.PIPE, text=True)

@@ -1,0 +1,108 @@
+"""`dateTime`: dates read, written, compared and moved, in any time zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from domain.node import Answer, Edge, NodeMetadata, Parameter
+from infrastructure.nodes.base import LIBRARY_VERSION, bad_parameter
+from infrastructure.nodes.date_arithmetic import EXTRACTS, ROUNDINGS, UNITS, WEEKDAYS
+from infrastructure.nodes.date_operations import COMPARISONS, OPERATIONS, NoDate, Outcome, Request
+from infrastructure.nodes.date_values import check_format, zone
+from infrastructure.nodes.state_fields import FieldNode, path_of, store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from domain.context import ExecutionContext
+
+_DATE: Final = ("string", "number")
+_KEYS: Final = {"extract": "dateTimeExtracted", "compare": "dateTimeCompared", "is_valid": "dateTimeValid"}
+_ANSWERS: Final = tuple(f"is_{no}{name[3:]}" for name in COMPARISONS for no in ("", "not_"))
+
+
+def _text(description: str) -> Parameter:
+    return Parameter(types=("string",), description=description)
+
+
+def _choice(values: Iterable[str], default: str) -> Parameter:
+    return Parameter(types=("string",), default=default, enum=tuple(values))
+
+
+class DateTime(FieldNode):
+    """Does one operation on one date, or on now."""
+
+    metadata = NodeMetadata(
+        id="dateTime",
+        name="Date and time",
+        version=LIBRARY_VERSION,
+        description="Date arithmetic. Dates are ISO 8601 text or epoch milliseconds, or read by inputFormat.",
+        outputs=("dateTimeResult", *_KEYS.values()),
+        edges=("success", *_ANSWERS, "is_valid", "is_invalid"),
+        effect="none",
+        parameters={
+            "operation": Parameter(types=("string",), required=True, enum=tuple(OPERATIONS)),
+            "field": _text("The path of the date in the state."),
+            "value": Parameter(description="The date itself."),
+            "outputField": Parameter(types=("string",), default="dateTimeResult"),
+            "inputFormat": _text("Such as DD.MM.YYYY; default: ISO 8601."),
+            "outputFormat": _text("YYYY YY MM M DD D HH H mm m ss s SSS; [text] is itself. Default: ISO 8601."),
+            "amount": Parameter(types=("number",), description="Of add and subtract."),
+            "unit": Parameter(types=("string",), enum=UNITS),
+            "roundTo": Parameter(types=("string",), enum=ROUNDINGS),
+            "weekStart": _choice(WEEKDAYS, "sunday"),
+            "extract": Parameter(types=("string",), enum=tuple(EXTRACTS)),
+            "compareWith": Parameter(types=_DATE, description="The other date of compare and diff."),
+            "compareOperation": _choice(COMPARISONS, "is_before"),
+            "startDate": Parameter(types=_DATE, description="Of is_between and diff."),
+            "endDate": Parameter(types=_DATE, description="Of is_between and diff."),
+            "diffUnit": _choice(UNITS, "days"),
+            "signed": Parameter(types=("boolean",), default=False, description="Negative if the end is earlier."),
+            "timezone": Parameter(types=("string",), default="UTC", description="An IANA name."),
+            "fromTimezone": _text("Of convert_timezone: the zone of a text without an offset. Default: timezone."),
+            "toTimezone": _text("Of convert_timezone."),
+            "onError": _choice(("stop", "skip", "use_default"), "stop"),
+            "defaultValue": Parameter(description="Of use_default."),
+        },
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Operate."""
+        operation, target = config["operation"], path_of(config["outputField"], "outputField")
+        if "inputFormat" in config:
+            check_format(config["inputFormat"], "inputFormat", reads=True)
+        if "outputFormat" in config:
+            check_format(config["outputFormat"], "outputFormat")
+        outcome = _outcome(Request(context=context, config=config, zone=zone(config["timezone"], "timezone")))
+        if outcome.kept:
+            store(context, target, outcome.result)
+        for key in self.result_keys(config):
+            context.state[key] = outcome.result
+        edge = outcome.edge if outcome.edge in context.step.routed else "success"
+        about = {"result": outcome.result, "operation": operation, "outputField": config["outputField"]}
+        return Edge(edge, about if outcome.data is None else outcome.data)
+
+    def result_keys(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """`dateTimeResult`, and the key of the operation if it has one."""
+        operation = config.get("operation")
+        own = _KEYS.get(operation) if isinstance(operation, str) else None
+        return ("dateTimeResult",) if own is None else ("dateTimeResult", own)
+
+
+def _outcome(request: Request) -> Outcome:
+    """What the operation gives; of what is no date, what `onError` says."""
+    try:
+        return _in_range(request)
+    except NoDate:
+        how = request.config["onError"]
+        if how == "stop":
+            raise
+        return Outcome(request.config.get("defaultValue")) if how == "use_default" else Outcome(None, kept=False)
+
+
+def _in_range(request: Request) -> Outcome:
+    try:
+        return OPERATIONS[request.config["operation"]](request)
+    except OverflowError as error:
+        message = f"{request.config['operation']} leaves the years 1 to 9999"
+        raise NoDate(bad_parameter(message, parameter="value")) from error

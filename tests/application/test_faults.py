@@ -1,0 +1,209 @@
+"""Faults of the store, crashes and stops: what was acknowledged stays, what was in flight is recovered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from application.engine import EngineSettings
+from application.ports import Append, StoreUnavailable
+from application.requests import Submission
+from domain.commands import Cancel, OutsideCommand, Pause, Resume, Signal
+from domain.context import ExecutionContext
+from domain.events import (
+    AnyEvent,
+    Completed,
+    EdgeTaken,
+    Failed,
+    NodeStarted,
+    Paused,
+    Recovered,
+    Resumed,
+    SignalReceived,
+    StateUpdated,
+)
+from domain.node import Edge
+from infrastructure.memory_log import MemoryLog
+from tests.support.workflows import Script, nodes_of, scripted, workflow
+from tests.support.worlds import FailingLog, closed_gates, held, node, run, until, world
+
+
+@pytest.mark.parametrize("kind", [NodeStarted, StateUpdated, EdgeTaken, Completed])
+def test_after_a_failed_commit_it_goes_on_from_the_log(kind: type[AnyEvent], caplog: pytest.LogCaptureFixture) -> None:
+    """What was not recorded is done again, as another attempt; what was recorded is not."""
+    caplog.set_level(logging.CRITICAL)
+
+    async def test() -> None:
+        log = FailingLog()
+        log.when = lambda event: isinstance(event, kind) and getattr(event, "address", "") in ("/workflow/1", "")
+        log.failures = 2
+        script = Script({"z": [("x", 1)] * 4})
+        nodes = nodes_of(script, scripted("z", script, effect="writes"))
+        async with world(nodes, log=log) as here:
+            execution_id = await here.submit("a", "z", "c")
+            await until(lambda: here.fold(execution_id).status == "completed")
+            assert log.failures == 0
+            ended = [event.address for event in here.events(execution_id) if isinstance(event, EdgeTaken)]
+            assert ended == ["/workflow/0", "/workflow/1", "/workflow/2"]
+            assert here.count(execution_id, Recovered) >= 1
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "command", [Signal(now=0, name="s"), Cancel(now=0), Pause(now=0)], ids=lambda c: type(c).__name__
+)
+def test_a_command_that_could_not_be_recorded_can_be_given_again(command: OutsideCommand) -> None:
+    """Its sender is told; the execution is not the worse for it."""
+
+    async def test() -> None:
+        log = FailingLog()
+        async with world(nodes_of(Script()), log=log) as here:
+            execution_id = await here.submit({"signal": {"name": "s"}}, "a")
+            await here.settle(execution_id)
+            log.failures = 1
+            with pytest.raises(StoreUnavailable):
+                await here.ask(execution_id, command)
+            assert here.fold(execution_id).status == "suspended"
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert await here.ask(execution_id, command)
+            ended = await here.settle(execution_id)
+            assert ended.status == {Signal: "completed", Cancel: "cancelled", Pause: "paused"}[type(command)]
+
+    run(test())
+
+
+def test_a_submission_that_could_not_be_recorded_leaves_nothing() -> None:
+    """It can be made again under the same id."""
+
+    async def test() -> None:
+        log = FailingLog()
+        async with world(nodes_of(Script()), log=log) as here:
+            log.failures = 1
+            wanted = Submission(definition=workflow("a"), execution_id="mine")
+            with pytest.raises(StoreUnavailable):
+                await here.engine.submit(wanted)
+            assert not log.position()
+            await here.engine.submit(wanted)
+            assert (await here.settle("mine")).status == "completed"
+
+    run(test())
+
+
+def test_a_command_from_elsewhere_is_folded_in() -> None:
+    """A version conflict is no error of whoever asks: it is decided again on what the log has."""
+
+    async def test() -> None:
+        async with world(nodes_of(Script())) as here:
+            execution_id = await here.submit({"signal": {"name": "s"}}, "a")
+            parked = await here.settle(execution_id)
+            elsewhere = SignalReceived(time=parked.updated, name="other", payload=1)
+            here.log.append([Append(stream=execution_id, after=parked.version, events=(elsewhere,))])
+            assert await here.ask(execution_id, Signal(now=0, name="s", payload=2))
+            ended = await here.settle(execution_id)
+            assert (ended.status, ended.state, len(ended.kept["other"])) == ("completed", {"signal_output": 2}, 1)
+
+    run(test())
+
+
+def test_a_stop_gives_the_node_in_flight_its_time() -> None:
+    """Its result is recorded, and no step begins after it."""
+
+    async def test() -> None:
+        log, gates = MemoryLog(), closed_gates()
+        async with world(nodes_of(Script(), held(gates)), log=log) as here:
+            execution_id = await here.submit("held", "a")
+            await gates["begun"].wait()
+            asyncio.get_running_loop().call_soon(gates["go"].set)  # in the turn after the stop has begun
+        assert here.count(execution_id, EdgeTaken) == 1
+        assert here.count(execution_id, NodeStarted) == 1
+        script = Script()
+        async with world(nodes_of(script, held(gates)), log=log, unfinished=[here.row(execution_id)]) as there:
+            assert (await there.settle(execution_id)).status == "completed"
+            assert script.order == "a"
+
+    run(test())
+
+
+def test_a_node_too_slow_for_a_stop_is_recovered_at_the_next_start() -> None:
+    """As another attempt of the same visit, under the same idempotency key, and the history says so."""
+
+    async def test() -> None:
+        log = MemoryLog()
+        contexts: list[ExecutionContext] = []
+
+        async def hang_once(context: Any, config: Any) -> Any:
+            contexts.append(context)
+            if len(contexts) == 1:
+                await asyncio.Event().wait()
+            return Edge("x", 1)
+
+        nodes = nodes_of(Script(), node("slow", hang_once, effect="writes"))
+        async with world(nodes, log=log, settings=EngineSettings(worker="one", stop_s=0.02)) as here:
+            execution_id = await here.submit("slow")
+            await until(lambda: bool(contexts))
+        settings = EngineSettings(worker="two")
+        async with world(nodes, log=log, settings=settings, unfinished=[here.row(execution_id)]) as there:
+            assert (await there.settle(execution_id)).status == "completed"
+            assert [context.step.attempt for context in contexts] == [1, 2]
+            assert contexts[0].idempotency_key == contexts[1].idempotency_key
+            (recovered,) = [event for event in there.events(execution_id) if isinstance(event, Recovered)]
+            assert (recovered.worker, recovered.address, recovered.attempt) == ("two", "/workflow/0", 1)
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("on_crash", "status", "ran"), [("again", "completed", 2), ("fail", "failed", 1), ("pause", "paused", 1)]
+)
+def test_a_crash_within_a_pause_is_recovered_when_it_is_resumed(on_crash: str, status: str, ran: int) -> None:
+    """The node that was in flight is known to have been interrupted, and `$onCrash` is asked."""
+
+    async def test() -> None:
+        log = MemoryLog()
+        visits: list[int] = []
+
+        async def hang_once(context: Any, config: Any) -> Any:
+            visits.append(context.step.attempt)
+            if len(visits) == 1:
+                await asyncio.Event().wait()
+            return Edge("x", 1)
+
+        option = {} if on_crash == "again" else {"$onCrash": on_crash}
+        nodes = nodes_of(Script(), node("slow", hang_once, effect="writes"))
+        async with world(nodes, log=log, settings=EngineSettings(worker="one", stop_s=0.02)) as here:
+            execution_id = await here.submit({"slow": option})
+            await until(lambda: bool(visits))
+            await here.ask(execution_id, Pause(now=0))
+        async with world(nodes, log=log) as there:
+            assert await there.ask(execution_id, Resume(now=0))
+            ended = await there.settle(execution_id)
+            assert (ended.status, len(visits)) == (status, ran)
+            assert there.count(execution_id, Recovered) == 1
+            assert isinstance(there.events(execution_id)[-1], Completed | Failed | Paused)
+
+    run(test())
+
+
+def test_running_executions_go_on_at_the_start_and_resumes_are_events() -> None:
+    """Each is recovered once."""
+
+    async def test() -> None:
+        log, gates = MemoryLog(), closed_gates()
+        async with world(nodes_of(Script(), held(gates)), log=log,
+                         settings=EngineSettings(worker="w", stop_s=0.01)) as here:  # fmt: skip
+            ids = [await here.submit("held", {"$.n": index}) for index in range(5)]
+            await gates["begun"].wait()
+        gates["go"].set()
+        rows = [here.row(execution_id) for execution_id in ids]
+        async with world(nodes_of(Script(), held(gates)), log=log, unfinished=rows) as there:
+            states = [(await there.settle(execution_id)).state["n"] for execution_id in ids]
+            assert states == list(range(5))
+            assert all(there.count(execution_id, Recovered) == 1 for execution_id in ids)
+            assert not any(there.count(execution_id, Resumed) for execution_id in ids)
+
+    run(test())
