@@ -51,7 +51,7 @@ class Driver:
         if self.stopping or live.execution.status != "running":
             return
         for name in live.execution.branches:
-            if name not in live.tasks and _can_go(live, name):
+            if name not in live.tasks and self._can_go(live, name):
                 task = asyncio.get_running_loop().create_task(self._drive(live, name), name=f"clew {live.execution.id}")
                 live.tasks[name] = task
                 live.fresh = False
@@ -64,7 +64,7 @@ class Driver:
     async def _drive(self, live: Live, name: str) -> None:
         async with self._slots:
             steps, since = 0, perf_counter()
-            while _can_go(live, name) and not self.stopping:
+            while self._can_go(live, name) and not self.stopping:
                 await self._visit(live, name)
                 steps += 1
                 if steps >= YIELD_STEPS or perf_counter() - since >= YIELD_S:
@@ -122,9 +122,12 @@ class Driver:
             await live.flush()
         return effect, await self._runner.run(live.execution, live.execution.branches[name], step, prepared)
 
-
-def _can_go(live: Live, name: str) -> bool:
-    if live.lost is not None or live.execution.status != "running":
-        return False
-    branch = live.execution.branches[name]
-    return branch.address is not None and (branch.visit is None or branch.visit.wait is None)
+    def _can_go(self, live: Live, name: str) -> bool:
+        """Whether the branch has a step to begin now: the next one, or another attempt that is due."""
+        if live.lost is not None or live.execution.status != "running":
+            return False
+        branch = live.execution.branches[name]
+        wait = branch.visit.wait if branch.visit is not None else None
+        if wait is not None and wait.kind == "retry" and wait.due is not None:
+            return wait.due <= self._clock.now()
+        return branch.address is not None and wait is None

@@ -110,7 +110,7 @@ def _describe_wait(visit: Visit) -> dict[str, Any]:
         "since": iso(wait.since),
         "due": iso(wait.due) if wait.due is not None else None,
     }
-    if wait.kind != "timer":
+    if wait.takes_signals:
         described["name"] = wait.name
     if wait.kind == "approval":
         described["choices"] = list(wait.choices)
@@ -124,7 +124,7 @@ def describe_error(error: ErrorInfo) -> dict[str, Any]:
 
 
 def _describe_failure(execution: Execution, program: Program | None) -> dict[str, Any] | None:
-    failure = execution.failure
+    failure = execution.failure or execution.exhausted
     if failure is None:
         return None
     step = program.at(failure.address) if program is not None and failure.address in program.index else None

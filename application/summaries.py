@@ -20,6 +20,7 @@ from domain.events import (
     Paused,
     Recovered,
     Resumed,
+    RetryScheduled,
     SignalReceived,
     StateUpdated,
     Suspended,
@@ -76,7 +77,15 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
             return replace(_ended(row, "failed", event.time), error_code=event.error.code)
         case Cancelled():
             return _ended(row, "cancelled", event.time)
-        case StateUpdated() | NodeFailed() | SignalReceived() | Recovered() | ExecutionStarted() | DefinitionStored():
+        case (
+            RetryScheduled()
+            | StateUpdated()
+            | NodeFailed()
+            | SignalReceived()
+            | Recovered()
+            | ExecutionStarted()
+            | DefinitionStored()
+        ):
             return row
         case _:
             assert_never(event)

@@ -10,12 +10,12 @@ from domain.checks import check_steps
 from domain.errors import InvalidDefinition
 from domain.limits import Limits
 from domain.node import NodeCatalog, NodeMetadata
-from domain.options import options_of, settings_of
+from domain.options import default_retry, options_of, settings_of
 from domain.outline import Outline, Report, StepOutline
 from domain.parameters import compile_parameters
 from domain.paths import parse_path
 from domain.problems import Problem, nearest, pointer
-from domain.program import Program, Setter, Step
+from domain.program import Program, RetryPolicy, Setter, Step
 from domain.routing import Router, continuation
 from domain.values import Value, compile_value
 
@@ -124,12 +124,13 @@ def _compile_steps(definition: dict[str, Any], nodes: NodeCatalog, limits: Limit
     outline = Outline(lambda node_id: _exit_edges(nodes, node_id), report)
     outline.read(listed)
     router = Router(outline, nodes.names(), report)
+    retry = default_retry(definition, report)
     router.find_targets()
     if len(outline.steps) > limits.definition_steps:
         message = f"The workflow has {len(outline.steps):,} steps; at most {limits.definition_steps:,} are allowed."
         report(Problem(code="TOO_MANY_STEPS", path="/workflow", message=message))
         return ()
-    steps = tuple(_compile_step(step, router, nodes, limits, report) for step in outline.steps)
+    steps = tuple(_compile_step(step, router, nodes, limits, retry=retry, report=report) for step in outline.steps)
     check_steps(definition, outline, steps, router=router, nodes=nodes, report=report)
     return steps
 
@@ -139,7 +140,15 @@ def _exit_edges(nodes: NodeCatalog, node_id: str) -> tuple[str, ...]:
     return node.metadata.exit_edges if node is not None else ()
 
 
-def _compile_step(step: StepOutline, router: Router, nodes: NodeCatalog, limits: Limits, report: Report) -> Step:
+def _compile_step(
+    step: StepOutline,
+    router: Router,
+    nodes: NodeCatalog,
+    limits: Limits,
+    *,
+    retry: RetryPolicy | None,
+    report: Report,
+) -> Step:
     node = nodes.find(step.node) if step.kind == "node" else None
     early: dict[str, Value] = {}
     late: dict[str, Value] = {}
@@ -164,7 +173,9 @@ def _compile_step(step: StepOutline, router: Router, nodes: NodeCatalog, limits:
         depth=len(step.block.loops),
         loop=step.loop,
         keeps_input=step.kind == "setter" or (node is not None and node.metadata.keeps_input),
-        options=options_of(step, limits, iterates=node is not None and node.metadata.iterates, report=report),
+        options=options_of(
+            step, limits, retry=retry, iterates=node is not None and node.metadata.iterates, report=report
+        ),
         parameters=early,
         late=late,
         routes=router.routes_of(step),

@@ -59,7 +59,7 @@ def _decide(draft: Draft, command: Command, rules: Rules) -> None:
         case Resume():
             _resume(draft, rules, command)
         case Retry():
-            _retry(draft, command)
+            _retry(draft, rules, command)
         case Cancel():
             _refuse_ended(draft, "be cancelled")
             draft.record(Cancelled(time=command.now, actor=command.actor, reason=command.reason, key=command.key))
@@ -103,7 +103,7 @@ def _pause(draft: Draft, command: Pause) -> None:
         draft.record(Paused(time=command.now, actor=command.actor, reason=command.reason, key=command.key))
 
 
-def _resume(draft: Draft, rules: Rules, command: Resume) -> None:
+def _resume(draft: Draft, rules: Rules, command: PersonCommand) -> None:
     match draft.execution.status:
         case "running":
             return
@@ -113,14 +113,17 @@ def _resume(draft: Draft, rules: Rules, command: Resume) -> None:
             draft.record(_resumed(command, "person"))
             end_what_can(draft, rules, command.now)
         case "failed":
-            _retry(draft, command)
+            _retry(draft, rules, command)
         case "completed" | "cancelled":
             _refuse_ended(draft, "be resumed")
         case _:
             assert_never(draft.execution.status)
 
 
-def _retry(draft: Draft, command: PersonCommand) -> None:
+def _retry(draft: Draft, rules: Rules, command: PersonCommand) -> None:
+    if draft.execution.exhausted is not None:
+        _resume(draft, rules, command)
+        return
     if draft.execution.status != "failed" or draft.execution.failure is None:
         raise Refused(
             f"Only a failed execution can be retried; this one is {draft.execution.status}.", code="NOT_FAILED"

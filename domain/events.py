@@ -134,16 +134,29 @@ class NodeFailed(VisitEvent, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+class RetryScheduled(VisitEvent, frozen=True, kw_only=True):
+    """An attempt failed, and the visit is tried again when it is due (microseconds). Its writes are dropped."""
+
+    tag: ClassVar[str] = "retry_scheduled"
+    error: ErrorInfo
+    due: int
+
+
 class WaitFor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What a parked visit waits for. `since` is when it parked, `due` when it stops waiting (microseconds)."""
 
-    kind: Literal["timer", "signal", "approval"]
+    kind: Literal["timer", "signal", "approval", "retry"]
     since: int
     name: str = ""
     due: int | None = None
     schema: Any = None
     choices: tuple[str, ...] = ()
     about: dict[str, Any] = {}
+
+    @property
+    def takes_signals(self) -> bool:
+        """Whether a signal can end it."""
+        return self.kind in ("signal", "approval")
 
 
 class Suspended(VisitEvent, frozen=True, kw_only=True):
@@ -183,11 +196,18 @@ class Resumed(Event, frozen=True, kw_only=True):
 
 
 class Paused(Event, frozen=True, kw_only=True):
-    """From here on no step begins; those in flight finish and are recorded."""
+    """From here on no step begins; those in flight finish and are recorded.
+
+    With an error: the attempts of that visit are used up, and somebody is to look at it ($retry, exhausted: pause).
+    """
 
     tag: ClassVar[str] = "paused"
     reason: str = ""
     key: CommandKey | None = None
+    error: ErrorInfo | None = None
+    address: str = ""
+    visit: int = 0
+    branch: str = ""
 
 
 class Recovered(Event, frozen=True, kw_only=True):
@@ -231,6 +251,7 @@ ExecutionEvent = (
     | StateUpdated
     | EdgeTaken
     | NodeFailed
+    | RetryScheduled
     | Suspended
     | SignalReceived
     | Resumed
@@ -251,6 +272,7 @@ EVENT_TYPES: dict[str, type[AnyEvent]] = {
         StateUpdated,
         EdgeTaken,
         NodeFailed,
+        RetryScheduled,
         Suspended,
         SignalReceived,
         Resumed,

@@ -22,9 +22,11 @@ from domain.events import (
     Paused,
     Recovered,
     Resumed,
+    RetryScheduled,
     SignalReceived,
     StateUpdated,
     Suspended,
+    WaitFor,
 )
 from domain.execution import Bound, Branch, Execution, Failure, Frame, KeptSignal, Status, Visit, heavier
 from domain.patches import apply, find
@@ -63,6 +65,8 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:
             return _edge_taken(execution, event)
         case NodeFailed():
             return _with_branch(execution, event.branch, replace(execution.branches[event.branch], visit=None))
+        case RetryScheduled():
+            return _retry_scheduled(execution, event)
         case Suspended():
             return _suspended(execution, event)
         case Resumed():
@@ -72,7 +76,7 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:
         case Recovered():
             return _recovered(execution, event)
         case Paused():
-            return replace(_with_key(execution, event.key), status="paused", paused_at=event.time)
+            return _paused(execution, event)
         case ExecutionStarted():
             return _execution_started(execution, event)
         case Completed():
@@ -202,6 +206,21 @@ def _suspended(execution: Execution, event: Suspended) -> Execution:
     return replace(after, status=_status(after))
 
 
+def _retry_scheduled(execution: Execution, event: RetryScheduled) -> Execution:
+    branch = execution.branches[event.branch]
+    if branch.visit is None:
+        return execution
+    wait = WaitFor(kind="retry", since=event.time, due=event.due)
+    return _with_branch(execution, event.branch, replace(branch, visit=replace(branch.visit, wait=wait)))
+
+
+def _paused(execution: Execution, event: Paused) -> Execution:
+    exhausted = None
+    if event.error is not None:
+        exhausted = Failure(error=event.error, address=event.address, visit=event.visit)
+    return replace(_with_key(execution, event.key), status="paused", paused_at=event.time, exhausted=exhausted)
+
+
 def _resumed(execution: Execution, event: Resumed) -> Execution:
     execution = _with_key(execution, event.key)
     match event.cause:
@@ -228,7 +247,7 @@ def _wait_over(execution: Execution, event: Resumed) -> Execution:
 def _unpaused(execution: Execution, now: int) -> Execution:
     paused_at = execution.paused_at if execution.paused_at is not None else now
     branches = {name: _moved(branch, paused_at, now) for name, branch in execution.branches.items()}
-    after = replace(execution, branches=branches, paused_at=None, status="running")
+    after = replace(execution, branches=branches, paused_at=None, exhausted=None, status="running")
     return replace(after, status=_status(after))
 
 
@@ -281,11 +300,12 @@ def _drop(execution: Execution, name: str, versions: tuple[int, ...]) -> Executi
 
 
 def _status(execution: Execution) -> Status:
-    """Suspended when every open branch is parked, else running; a pause outlasts both."""
+    """Suspended when every open branch is parked, else running (a retry that is due later too); a pause outlasts both."""
     if execution.status == "paused":
         return "paused"
     for branch in execution.branches.values():
-        if branch.address is not None and (branch.visit is None or branch.visit.wait is None):
+        wait = branch.visit.wait if branch.visit is not None else None
+        if branch.address is not None and (wait is None or wait.kind == "retry"):
             return "running"
     return "suspended"
 

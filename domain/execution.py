@@ -90,8 +90,9 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """Everything there is to know of an execution at `version`. Values are shared between versions: never change them.
 
     `visits` counts the visits of each step in this walk, `steps` all of them; `outputs` holds each step's last edge data
-    by name; `kept` early signals by name; `keys` the commands that came with an idempotency key. Times are microseconds.
-    `weight` is never less than `exact_weight`; `counted` is what that was when it was last counted.
+    by name; `kept` early signals by name; `keys` the commands that came with an idempotency key; `exhausted` is what it
+    paused for when attempts were used up. Times are microseconds. `weight` is never less than `exact_weight`; `counted`
+    is what that was when it was last counted.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     kept: dict[str, tuple[KeptSignal, ...]] = {}
     keys: dict[str, CommandKey] = {}
     failure: Failure | None = None
+    exhausted: Failure | None = None
     paused_at: int | None = None
     started: int = 0
     updated: int = 0

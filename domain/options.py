@@ -8,7 +8,8 @@ from domain.durations import milliseconds
 from domain.limits import Limits
 from domain.outline import Report, StepOutline
 from domain.problems import Problem, nearest, pointer
-from domain.program import Options
+from domain.program import Options, RetryPolicy
+from domain.retrying import policy_of
 
 OPTIONS: Final = (
     "$node",
@@ -21,7 +22,7 @@ OPTIONS: Final = (
     "$concurrency",
     "$breaker",
 )
-NOT_YET: Final = frozenset({"$retry", "$locks", "$concurrency", "$breaker"})
+NOT_YET: Final = frozenset({"$locks", "$concurrency", "$breaker"})
 SETTINGS: Final = (
     "timeout",
     "retry",
@@ -32,7 +33,7 @@ SETTINGS: Final = (
     "priority",
     "concurrencyKey",
 )
-SETTINGS_NOT_YET: Final = frozenset({"retry", "onCriticalError", "budget", "concurrencyKey"})
+SETTINGS_NOT_YET: Final = frozenset({"onCriticalError", "budget", "concurrencyKey"})
 
 
 class _Checked:
@@ -94,8 +95,21 @@ def settings_of(definition: dict[str, Any], limits: Limits, report: Report) -> L
     )
 
 
-def options_of(step: StepOutline, limits: Limits, *, iterates: bool, report: Report) -> Options:
-    """The options of a step. Unknown ones, and ones with a value they can't have, are reported."""
+def default_retry(definition: dict[str, Any], report: Report) -> RetryPolicy | None:
+    """The retry policy of steps that have none of their own."""
+    settings = definition.get("settings")
+    if not isinstance(settings, dict) or "retry" not in settings:
+        return None
+    return policy_of(settings["retry"], "/settings/retry", report)
+
+
+def options_of(
+    step: StepOutline, limits: Limits, *, iterates: bool, retry: RetryPolicy | None, report: Report
+) -> Options:
+    """The options of a step; `retry` is the workflow's own policy.
+
+    Unknown options, and ones with a value they can't have, are reported.
+    """
     for key in step.options:
         path = step.address + pointer(key)
         if key not in OPTIONS:
@@ -114,6 +128,9 @@ def options_of(step: StepOutline, limits: Limits, *, iterates: bool, report: Rep
         ),
         max_iterations=_iterations(step, checked, limits),
         on_crash=_on_crash(step, checked),
+        retry=policy_of(step.options["$retry"], step.address + "/$retry", report)
+        if "$retry" in step.options
+        else retry,
     )
 
 

@@ -33,6 +33,22 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     leads: bool = False
 
 
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a visit is tried (the first try included), and how long it waits before each further one.
+
+    The delay grows by the factor `backoff` up to its most; `jitter` is the part of it that chance may take away.
+    `pauses`: when the attempts are used up, the execution pauses where it would fail.
+    """
+
+    max_attempts: int = 3
+    delay_ms: int = 1_000
+    backoff: float = 2.0
+    max_delay_ms: int = 300_000
+    jitter: float = 0.0
+    non_retryable: frozenset[str] = frozenset()
+    pauses: bool = False
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The engine's options of a step (`$…`). `output` is the state key of its edge data (None: none)."""
 
@@ -40,6 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: int
     max_iterations: int
     on_crash: Literal["again", "fail", "pause"] = "again"
+    retry: RetryPolicy | None = None
 
 
 class Setter(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from domain.events import Binding, Completed, EdgeTaken, Failed, LoopEntry, Node
 from domain.execution import Branch, Execution, Frame, exact_weight
 from domain.patches import Op, Patch, apply, escape, rebase, same
 from domain.program import END, Route, Step
+from domain.retrying import paused_instead, retried
 
 NEVER_ROUTED: Final = frozenset({"STEP_LIMIT", "STATE_LIMIT"})
 
@@ -225,16 +226,18 @@ def fail_visit(draft: Draft, branch: str, error: ErrorInfo, *, now: int) -> None
 
 
 def fail_or_route(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) -> None:
-    """End the visit by an error: by its `error?` route, else the execution fails. `taking.patch` is kept either way.
+    """Try the visit again; else end it by its `error?` route; else the execution fails. The ends keep `taking.patch`.
 
     When that patch does not fit, that is the error, and nothing of the patch is written.
     """
     step = rules.program.at(draft.visit(taking.branch).address)
+    if retried(draft, step, error, branch=taking.branch, now=taking.now):
+        return
     mark = draft.mark()
     try:
         if "error" in step.routes and error.code not in NEVER_ROUTED:
             take(draft, rules, step, replace(taking, edge="error", data=error.as_json(), bind={}, parameters=None))
-        else:
+        elif not paused_instead(draft, step, error, branch=taking.branch, now=taking.now):
             record_writes(draft, rules, taking, rebase(taking.patch, draft.execution.state))
             fail_visit(draft, taking.branch, error, now=taking.now)
     except StepFailure as failure:

@@ -60,7 +60,7 @@ def _check_usable(wait: WaitFor, rules: Rules) -> None:
 def _first_fitting(draft: Draft, rules: Rules, wait: WaitFor) -> tuple[KeptSignal | None, list[tuple[KeptSignal, str]]]:
     """The oldest kept signal that the wait can take, and those before it that it can't, each with the reason."""
     broken: list[tuple[KeptSignal, str]] = []
-    if wait.kind != "timer":
+    if wait.takes_signals:
         for kept in draft.execution.kept.get(wait.name, ()):
             problems = payload_problems(wait, kept.payload, rules)
             if not problems:
@@ -128,7 +128,7 @@ def receive(draft: Draft, rules: Rules, command: Signal) -> None:
 
 
 def _wait_for(draft: Draft, command: Signal) -> tuple[str, Visit, WaitFor] | None:
-    named = [entry for entry in draft.execution.waits() if entry[2].kind != "timer" and entry[2].name == command.name]
+    named = [entry for entry in draft.execution.waits() if entry[2].takes_signals and entry[2].name == command.name]
     if not command.address:
         return named[0] if named else None
     for entry in named:
@@ -197,7 +197,9 @@ def fire_due(draft: Draft, rules: Rules, now: int) -> None:
     """End every wait whose time has come, the one that was due first first."""
     while not draft.execution.has_ended and draft.execution.status != "paused":
         due = [
-            (wait.due, name) for name, _, wait in draft.execution.waits() if wait.due is not None and wait.due <= now
+            (wait.due, name)
+            for name, _, wait in draft.execution.waits()
+            if wait.due is not None and wait.due <= now and wait.kind != "retry"  # a retry begins by being driven
         ]
         if not due:
             return

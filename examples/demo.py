@@ -55,8 +55,11 @@ class Server:
         began = time.monotonic()
         where = ["--port", str(self.port), "--store", f"sqlite:///{self.home / 'log.db'}"]
         command = [sys.executable, "-m", "clew", "serve", *where, "--nodes", str(HERE / "nodes")]
-        with (self.home / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+        # Interrupted here, the child could be there and not be known yet.
+        with (self.home / "server.log").open("ab") as log, uninterrupted():
+            self._process = subprocess.Popen(  # noqa: S603
+                command, cwd=self.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         with Client(self.url, attempts=1) as client:
             while not client.ready():
                 if self._process.poll() is not None or time.monotonic() - began > START_S:
@@ -79,6 +82,21 @@ class Server:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until this is over."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, _: came.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 class Story(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, as_text, invalid, shown
-from infrastructure.nodes.patterns import Pattern, flags_of
+from infrastructure.nodes.patterns import MAX_MATCHES, Pattern, flags_of
 from infrastructure.nodes.state_fields import FieldNode, path_of, store
 from infrastructure.nodes.string_operations import subject
 
@@ -84,7 +84,8 @@ def _found(text: str, config: Mapping[str, Any]) -> list[str]:
 def _one(pieces: Iterator[str], occurrence: Any) -> list[str]:
     if occurrence < 0:
         raise invalid(f"occurrence counts from 0, and can't be {shown(occurrence)}", parameter="occurrence")
-    return list(islice(pieces, int(occurrence), int(occurrence) + 1))
+    place = min(int(occurrence), MAX_MATCHES)
+    return list(islice(pieces, place, place + 1))
 
 
 def _matches(text: str, config: Mapping[str, Any], extract_type: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_PATTERN: Final = 4_096  # characters
 MAX_TEXT: Final = 4_194_304  # characters of a text that is made: what a state may hold altogether
+MAX_FILLED: Final = 1_000_000  # matches times the pieces of a replacement
 MAX_MATCHES: Final = 200_000  # of one pattern in one text
 MAX_SCAN: Final = 536_870_912  # characters that the matches of one text may be looked for in, at worst
 FLAGS: Final = "gims"
@@ -25,22 +26,22 @@ _REFERENCE: Final = re.compile(r"\$(\$|&|[0-9]{1,2}|<\w{1,64}>)")
 
 
 class Budget:
-    """Counts down the characters that may still be looked at for matches, and the matches."""
+    """Counts down what may still be done for matches: characters looked at, if nothing else is said; and the matches."""
 
-    def __init__(self) -> None:
-        self._left = MAX_SCAN
+    def __init__(self, most: int = MAX_SCAN) -> None:
+        self._most = self._left = most
         self._matches = MAX_MATCHES
 
-    def spend(self, characters: int) -> None:
-        """Take them off. Raises `WORK_LIMIT` when there are not so many left."""
-        self._left -= characters
+    def spend(self, work: int) -> None:
+        """Take it off. Raises `WORK_LIMIT` when there is not so much left."""
+        self._left -= work
         self._matches -= 1
         if self._left < 0 or self._matches < 0:
             message = (
-                "looking for the pattern may cost too much: it has many matches in a long text, each of which may need "
-                "a look at all of it. Split the text, or end the pattern with its only repetition"
+                "the pattern has too many matches in too long a text, each of which may cost a look at all of it: split "
+                "the text, or end the pattern with its only repetition"
             )
-            raise StepFailure(ErrorInfo(code="WORK_LIMIT", message=message, details={"limit": MAX_SCAN}))
+            raise StepFailure(ErrorInfo(code="WORK_LIMIT", message=message, details={"limit": self._most}))
 
 
 class Pattern:
@@ -71,12 +72,14 @@ class Pattern:
 
     def replace(self, text: str, replacement: str) -> str:
         """The text with its matches replaced; in `replacement` `$1` is group 1, `$<name>` a named one, `$&` the match,
-        `$$` a dollar. Raises `RESULT_LIMIT` past MAX_TEXT.
+        `$$` a dollar. Raises `RESULT_LIMIT` past MAX_TEXT, and `WORK_LIMIT`.
         """
         pieces = self._pieces(replacement)
         made: list[str] = []
         size = at = 0
+        filled = Budget(MAX_FILLED)
         for match in self.matches(text):
+            filled.spend(len(pieces))
             inserted = "".join(piece if isinstance(piece, str) else _group(match, piece[0]) for piece in pieces)
             made += (text[at : match.start()], inserted)
             size += match.start() - at + len(inserted)

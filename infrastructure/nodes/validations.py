@@ -15,7 +15,7 @@ from infrastructure.nodes.patterns import Budget, Pattern
 from infrastructure.nodes.state_fields import path_of
 
 ROOT: Final = "__root__"
-MAX_CHECKS: Final = 500_000  # rules times items of one visit
+MAX_CHECKS: Final = 200_000  # rules times items of one visit
 MAX_VALUE: Final = 1_024  # characters of JSON; null stands for a larger value in an error
 
 Failure = dict[str, Any]

@@ -8,6 +8,7 @@ import pytest
 
 from application.ports import Recorded
 from application.requests import Submission
+from application.service import Service
 from domain.commands import Signal
 from domain.events import EdgeTaken, ExecutionStarted, NodeStarted, Recovered, SignalReceived, Suspended
 from domain.node import Answer, Edge, NodeMetadata, WorkflowNode
@@ -92,20 +93,19 @@ def registry() -> NodeRegistry:
     return nodes
 
 
-def finish(log: Any) -> list[Recorded]:
-    """Let a service take up what the log has, answer what it asks, and give the log when the execution has ended."""
-    with service_on(log, registry()) as service:
-        if not log.version(EXECUTION):
-            return everything(log)
+def complete(service: Service) -> None:
+    """Wait for the end of the execution, and answer what it asks on the way."""
+    while not service.queries.fold(EXECUTION).has_ended:
         assert service.wait_settled(EXECUTION, 10)
         if any(wait.name == "ask" for _, _, wait in service.queries.fold(EXECUTION).waits()):
             service.command_and_wait(EXECUTION, Signal(now=0, name="ask", payload={"choice": "approve"}))
-            assert service.wait_settled(EXECUTION, 10)
-        while service.queries.fold(EXECUTION).status == "suspended":  # the timer
-            service.wait_settled(EXECUTION, 0.01)
-        assert service.wait_settled(EXECUTION, 10)
-        outcome = service.queries.fold(EXECUTION)
-        assert outcome.has_ended, outcome.status
+
+
+def resume(kept: list[Recorded]) -> list[Recorded]:
+    """The whole log after a service took up what a crash has left of it."""
+    log = log_with(kept)
+    with service_on(log, registry()) as service:
+        complete(service)
         return everything(log)
 
 
@@ -115,9 +115,8 @@ def run(steps: list[Any]) -> list[Recorded]:
     with service_on(log, registry()) as service:
         definition = {"id": "w", "name": "W", "version": "1.0.0", "workflow": steps}
         service.submit_and_wait(Submission(definition=definition, execution_id=EXECUTION))
-        assert service.wait_settled(EXECUTION, 10)
-        events = everything(log)
-    return finish(log_with(events))
+        complete(service)
+        return everything(log)
 
 
 def path(events: list[Recorded]) -> list[tuple[str, int, str | None]]:
@@ -148,7 +147,7 @@ def test_a_crash_between_any_two_events(steps: list[Any]) -> None:
     assert len(cuts) > len(whole) // 3
     for cut in cuts:
         kept = whole[:cut]
-        resumed = finish(log_with(kept))
+        resumed = resume(kept)
         assert (path(resumed), without_times(final_state(resumed))) == expected, f"crash after event {cut}"
         assert attempts_again(resumed, cut) <= {in_flight_at(kept)}, f"crash after event {cut}"
 

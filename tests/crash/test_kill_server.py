@@ -134,7 +134,9 @@ def check_history(events: list[dict[str, Any]], lines: list[str], seed: int) -> 
     again = [event for event in events if event["type"] == "NodeStarted" and event["attempt"] > 1]
     interrupted = [event for event in recovered if event.get("address")]
     assert [(e["address"], e["visit"]) for e in again] == [(e["address"], e["visit"]) for e in interrupted], context
-    visits = Counter(event["visit"] for event in events if event["type"] == "EdgeTaken" and event.get("step") == "ledger")
+    visits = Counter(
+        event["visit"] for event in events if event["type"] == "EdgeTaken" and event.get("step") == "ledger"
+    )
     assert visits == Counter(range(1, ITEMS + 1)), context
     keys = Counter(line.split()[0] for line in lines)
     assert len(keys) == ITEMS, context

@@ -23,6 +23,7 @@ from domain.events import (
     Paused,
     Recovered,
     Resumed,
+    RetryScheduled,
     SignalReceived,
     StateUpdated,
     Suspended,
@@ -146,6 +147,9 @@ EVENTS: tuple[AnyEvent, ...] = (
     Failed(time=T, actor="ann", error=ERROR, address=STEP, visit=2, branch="left"),
     Cancelled(time=T),
     Cancelled(time=T, actor="ann", reason="because", key=KEY),
+    RetryScheduled(time=T, address=STEP, visit=1, error=ErrorInfo(code="X", message=""), due=T + 1),
+    RetryScheduled(time=T, actor="ann", address=STEP, visit=1, attempt=2, branch="left", error=ERROR, due=T + 1),
+    Paused(time=T, reason="used up", error=ERROR, address=STEP, visit=2, branch="left"),
 )
 
 

@@ -119,7 +119,8 @@ def test_misuse_is_an_error_with_null_results(config: dict[str, Any], code: str)
     assert visit.state == {"out": None, "extractedText": None}
 
 
-def test_a_very_large_number_finds_nothing() -> None:
+@pytest.mark.parametrize("occurrence", [1, 10**18, 2**64 - 1, 1e308])
+def test_a_very_large_number_finds_nothing(occurrence: float) -> None:
     """An occurrence past everything is not found, not an exception."""
-    config = {"method": "extractSpecific", "text": "x", "pattern": "x", "occurrence": 10**18}
+    config = {"method": "extractSpecific", "text": "x", "pattern": "x", "occurrence": occurrence}
     assert run(ExtractText(), config).edge == "not_found"

@@ -139,4 +139,4 @@ def test_the_output_is_a_path() -> None:
     """And part of the state keys."""
     config = {"operation": "add", "field1": "a", "value": 1, "outputField": "sums.first"}
     assert run(MathOperations(), config, state={"a": 1}).state["sums"] == {"first": 2}
-    assert MathOperations().state_keys(config) == {"sums", "mathOperationsResult"}
+    assert MathOperations().state_keys(config) == frozenset({"sums", "mathOperationsResult"})

@@ -162,6 +162,7 @@ LONG = "a" * 1_000_000
         {"operation": "concat", "values": [LONG] * 5},
         {"operation": "replaceRegex", "searchValue": "a", "replaceValue": "b"},
         {"operation": "replaceRegex", "searchValue": "a.*z|a", "replaceValue": "b"},
+        {"operation": "replaceRegex", "searchValue": "(b)?a", "replaceValue": "$1" * 100_000},
     ],
 )
 def test_a_small_definition_can_not_make_or_search_without_measure(config: dict[str, Any]) -> None:
@@ -179,4 +180,4 @@ def test_a_small_definition_can_not_make_or_search_without_measure(config: dict[
 )
 def test_the_state_keys_are_known(config: dict[str, Any], keys: set[str]) -> None:
     """Those that the parameters name, and the fixed one."""
-    assert StringOperations().state_keys(config) == keys | {"stringOperationResult"}
+    assert StringOperations().state_keys(config) == frozenset(keys | {"stringOperationResult"})

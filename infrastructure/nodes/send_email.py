@@ -1,0 +1,134 @@
+"""`sendEmail`: mail by SMTP."""
+
+from __future__ import annotations
+
+import json as layout
+import smtplib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from domain.durations import iso, microseconds
+from domain.errors import ErrorInfo, StepFailure
+from domain.node import Answer, Edge, NodeMetadata, Parameter
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
+from infrastructure.nodes.mail import Letter, MailServer, addresses, one_line, written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from domain.context import ExecutionContext
+
+_PEOPLE = ("string", "array")
+
+
+class SendEmail(LibraryNode):
+    """Hands one message to the mail server of the settings. Runs in a thread: smtplib waits."""
+
+    inline: ClassVar[bool] = False
+    metadata = NodeMetadata(
+        id="sendEmail",
+        name="Send e-mail",
+        version=LIBRARY_VERSION,
+        description="Sends mail by SMTP.",
+        outputs=("lastEmailSent",),
+        edges=("success", "config_error"),
+        effect="writes",
+        parameters={
+            "to": Parameter(types=_PEOPLE, required=True, description="Addresses: a text with commas, or a list."),
+            "cc": Parameter(types=_PEOPLE),
+            "bcc": Parameter(types=_PEOPLE),
+            "subject": Parameter(types=("string",)),
+            "body": Parameter(description="Text as it is; everything else as indented JSON."),
+            "html": Parameter(types=("string",), description="The body once more, for readers that show HTML."),
+            "replyTo": Parameter(types=_PEOPLE),
+        },
+    )
+
+    def __init__(self, server: MailServer | None = None) -> None:
+        self._server = server
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Send one message."""
+        if "subject" not in config and "body" not in config:
+            raise invalid("sendEmail needs a subject or a body", parameter="subject")
+        to, cc, bcc, reply_to = (addresses(config.get(name, []), name) for name in ("to", "cc", "bcc", "replyTo"))
+        if self._server is None:
+            return self._unready(
+                context, config, "EMAIL_NOT_CONFIGURED", "this service has no mail server: set CLEW_SMTP_URL"
+            )
+        if not to:
+            return self._unready(context, config, "NO_RECIPIENT", "to holds no address")
+        letter = Letter(
+            message_id=f"<{context.idempotency_key}@{self._server.sender.domain}>",
+            sent_at=context.now(),
+            to=to,
+            cc=cc,
+            reply_to=reply_to,
+            subject=one_line(config.get("subject", ""), "subject"),
+            text=_text(config.get("body")),
+            html=config.get("html"),
+        )
+        recipients = list(dict.fromkeys(address.addr_spec for address in (*to, *cc, *bcc)))
+        refused = _send(self._server, letter, recipients)
+        if refused:
+            context.log(f"the mail server refused some recipients: {refused}")
+        return _sent(context, letter, refused)
+
+    def _unready(self, context: ExecutionContext, config: Mapping[str, Any], code: str, message: str) -> Edge:
+        failure = ErrorInfo(type="configuration", code=code, message=message)
+        refused = self._refused(context, config, failure)
+        return Edge("config_error", refused.data) if "config_error" in context.step.routed else refused
+
+
+class SendEmailDashed(SendEmail):
+    """`sendEmail` under its other name."""
+
+    metadata = msgspec.structs.replace(SendEmail.metadata, id="send-email")
+
+
+def _text(body: Any) -> str:
+    if body is None or isinstance(body, str):
+        return body or ""
+    return layout.dumps(body, indent=2, ensure_ascii=False)
+
+
+def _sent(context: ExecutionContext, letter: Letter, refused: Mapping[str, int]) -> Edge:
+    result: dict[str, Any] = {
+        "messageId": letter.message_id,
+        "to": [address.addr_spec for address in letter.to],
+        "subject": letter.subject,
+        "sentAt": iso(microseconds(letter.sent_at)),
+    }
+    if refused:
+        result["refused"] = dict(refused)
+    context.state["lastEmailSent"] = result
+    return Edge("success", result)
+
+
+def _send(server: MailServer, letter: Letter, recipients: list[str]) -> dict[str, int]:
+    """Hand it in. What the server says to a refusal is left out of the error: it may repeat what it was told."""
+    try:
+        return server.send(written(letter, server.sender), recipients)
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = {address: answer[0] for address, answer in error.recipients.items()}
+        later = all(400 <= code < 500 for code in codes.values())
+        raise _failed("RECIPIENTS_REFUSED", "refused every recipient", recoverable=later, details=codes) from None
+    except smtplib.SMTPAuthenticationError as error:
+        what = f"did not take the name and password of CLEW_SMTP_URL ({error.smtp_code})"
+        raise _failed("SMTP_AUTH_FAILED", what, recoverable=400 <= error.smtp_code < 500) from None
+    except smtplib.SMTPNotSupportedError:
+        what = "lacks what this message needs: STARTTLS, a login, or addresses beyond ASCII"
+        raise _failed("SMTP_NOT_SUPPORTED", what) from None
+    except smtplib.SMTPResponseException as error:
+        later = 400 <= error.smtp_code < 500 or error.smtp_code < 0
+        what = f"refused the message ({error.smtp_code})"
+        raise _failed(f"SMTP_{error.smtp_code}", what, recoverable=later) from None
+    except (smtplib.SMTPException, OSError) as error:
+        what = f"can't be reached, or broke off: {type(error).__name__}"
+        raise _failed("NETWORK_ERROR", what, recoverable=True) from None
+
+
+def _failed(code: str, what: str, *, recoverable: bool = False, details: Any = None) -> StepFailure:
+    message = f"the mail server {what}"
+    return StepFailure(ErrorInfo(code=code, message=message, recoverable=recoverable, details=details))
