@@ -123,15 +123,19 @@ class Service:
 
     async def submit(self, submission: Submission) -> Accepted:
         """Begin an execution (see `Engine.submit`)."""
-        return await asyncio.wrap_future(self._run(self._working_engine().submit(submission)))
+        return await self._carried_out(self._working_engine().submit(submission))
 
     async def command(self, execution_id: str, command: OutsideCommand) -> Done:
         """Ask something of an execution (see `Engine.command`)."""
-        return await asyncio.wrap_future(self._run(self._working_engine().command(execution_id, command)))
+        return await self._carried_out(self._working_engine().command(execution_id, command))
 
     async def settled(self, execution_id: str, timeout_s: float) -> bool:
         """Wait until an execution has ended, parked or paused (see `Engine.settled`)."""
         return await asyncio.wrap_future(self._run(self._working_engine().settled(execution_id, timeout_s)))
+
+    async def _carried_out(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of what must be done to its end even if whoever asked for it has gone meanwhile."""
+        return await asyncio.shield(asyncio.wrap_future(self._run(work)))
 
     # From a plain thread
 

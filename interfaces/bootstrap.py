@@ -6,6 +6,9 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from application.engine import Engine, EngineSettings
 from application.ports import EventLog, Nodes, Views
@@ -14,12 +17,20 @@ from application.queries import Queries
 from application.service import Service
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
+from infrastructure.nodes.addresses import HostPatterns
 from infrastructure.nodes.library import standard_registry
+from infrastructure.nodes.outside import Outside
 from infrastructure.sources import excerpt, locate
 from infrastructure.sqlite_log import open_log
 from infrastructure.sqlite_views import open_views
 from infrastructure.system import SystemClock, TimeSortedIds, check_schema
-from interfaces.settings import Settings
+from interfaces.settings import BadSetting, Settings
+
+if TYPE_CHECKING:
+    from infrastructure.nodes.ai_endpoint import AiEndpoint
+    from infrastructure.nodes.mail import MailServer
+
+Made = TypeVar("Made")
 
 __all__ = ["Reader", "excerpt", "library_nodes", "locate", "make_nodes", "make_service", "open_reader"]
 
@@ -41,7 +52,7 @@ class Reader:
 
 def make_nodes(settings: Settings) -> Nodes:
     """The node registry: the library, the folders of the settings, and what installed packages offer."""
-    return standard_registry(files_root=_files_root(settings), nodes_dirs=settings.nodes)
+    return standard_registry(files_root=_files_root(settings), nodes_dirs=settings.nodes, outside=_outside(settings))
 
 
 def library_nodes() -> Nodes:
@@ -113,3 +124,42 @@ def _files_root(settings: Settings) -> Path:
         return settings.files
     path = settings.store_path
     return (path.parent if path is not None else Path(".clew")) / "files"
+
+
+def _outside(settings: Settings) -> Outside:
+    """What the nodes may reach, and with what. Raises BadSetting, which repeats no secret."""
+    return Outside(
+        allowed=_setting("CLEW_ALLOW_HOSTS", lambda: HostPatterns(settings.allow_hosts)),
+        mail=_setting("CLEW_SMTP_URL with CLEW_SMTP_FROM", lambda: _mail(settings)),
+        ai=_setting("CLEW_AI_URL and what goes with it", lambda: _ai(settings)),
+    )
+
+
+def _setting(name: str, make: Callable[[], Made]) -> Made:
+    try:
+        return make()
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise BadSetting(f"{name} can't be used: {error}.") from error
+
+
+def _mail(settings: Settings) -> MailServer | None:
+    if not settings.smtp_url:
+        return None
+    from infrastructure.nodes.mail import MailServer  # noqa: PLC0415 - most services send no mail
+
+    return MailServer(settings.smtp_url.reveal(), settings.smtp_from)
+
+
+def _ai(settings: Settings) -> AiEndpoint | None:
+    if not settings.ai_url:
+        return None
+    from infrastructure.nodes.ai_endpoint import AiEndpoint, Price  # noqa: PLC0415 - most services ask no model
+
+    prices = msgspec.json.decode(settings.ai_prices or "{}", type=dict[str, Price])
+    return AiEndpoint(
+        settings.ai_url,
+        key=settings.ai_key.reveal(),
+        model=settings.ai_model,
+        hosts=settings.ai_hosts,
+        prices=prices,
+    )

@@ -21,12 +21,40 @@ class BadSetting(ClewError):
     code = "BAD_SETTING"
 
 
+class Secret:
+    """A text that is shown to nobody: it is in no text made of it, and so in no log and no traceback."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "Secret(***)" if self._text else "Secret()"
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def reveal(self) -> str:
+        """The text itself, for the one who needs it."""
+        return self._text
+
+
+NO_SECRET: Final = Secret()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a service is started with.
 
     `store` is `sqlite:///PATH` (relative to the working directory; four slashes for an absolute path) or `memory:`.
     `nodes` are folders of node files, `files` the one folder that the `filesystem` node may touch (None: `files` beside
     the store).
+
+    `allow_hosts` are the places that are not public and `fetchApi` may reach all the same: host, host:port, *.host,
+    address or CIDR network. `smtp_url` is `smtp://user:secret@host:port?starttls`, `smtp_from` the sender of all mail.
+    `ai_url` is an OpenAI-compatible endpoint with its version (`https://host/v1`), `ai_hosts` are where a definition's
+    own `baseUrl` may point (the key goes there too), `ai_prices` is JSON: `{"model": {"input": 0.15, "output": 0.6}}`,
+    per million tokens.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +62,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: str = DEFAULT_STORE
     nodes: tuple[Path, ...] = ()
     files: Path | None = None
+    allow_hosts: tuple[str, ...] = ()
+    smtp_url: Secret = NO_SECRET
+    smtp_from: str = ""
+    ai_url: str = ""
+    ai_key: Secret = NO_SECRET
+    ai_model: str = ""
+    ai_hosts: tuple[str, ...] = ()
+    ai_prices: str = ""
     limits: Limits = Limits()
     max_running: int = 1_000
     threads: int = 32
@@ -62,4 +98,28 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         store=found.get("CLEW_STORE", DEFAULT_STORE),
         nodes=tuple(folders),
         files=Path(files) if files else None,
+        allow_hosts=_listed(found.get("CLEW_ALLOW_HOSTS", "")),
+        smtp_url=_secret(found, "CLEW_SMTP_URL"),
+        smtp_from=found.get("CLEW_SMTP_FROM", ""),
+        ai_url=found.get("CLEW_AI_URL", ""),
+        ai_key=_secret(found, "CLEW_AI_KEY"),
+        ai_model=found.get("CLEW_AI_MODEL", ""),
+        ai_hosts=_listed(found.get("CLEW_AI_HOSTS", "")),
+        ai_prices=found.get("CLEW_AI_PRICES", ""),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
+def _secret(environment: Mapping[str, str], name: str) -> Secret:
+    """The variable, or what is in the file that it refers to as `file:PATH`. Raises BadSetting."""
+    text = environment.get(name, "")
+    if not text.startswith("file:"):
+        return Secret(text)
+    path = Path(text.removeprefix("file:"))
+    try:
+        return Secret(path.read_text().strip())
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"{name} refers to the file {path}, which can't be read: {error}.") from error

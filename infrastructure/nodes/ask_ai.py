@@ -119,7 +119,9 @@ def _check(config: Mapping[str, Any]) -> None:
 def _request(endpoint: AiEndpoint, context: ExecutionContext, config: Mapping[str, Any]) -> Request:
     base = endpoint.base(config.get("baseUrl"))
     if base is None:
-        message = "the service's settings do not allow this baseUrl: leave it out, or have its host added (CLEW_AI_HOSTS)"
+        message = (
+            "the service's settings do not allow this baseUrl: leave it out, or have its host added (CLEW_AI_HOSTS)"
+        )
         raise StepFailure(ErrorInfo(type="configuration", code="BASE_URL_REFUSED", message=message))
     headers = (
         ("Content-Type", "application/json"),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import msgspec
 
 from domain import json
-from domain.comparison import equal
 from domain.durations import iso, microseconds
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
 from domain.patches import apply, assignment
@@ -220,13 +219,12 @@ def _inserted(records: Records, data: Mapping[str, Any], request: Request, place
 
 
 def _update(records: Records, request: Request) -> Outcome:
+    """Lay the fields over what is there. An id stays: one in the data says which record is meant."""
     changed = []
     allowance = Allowance()
     for found in request.selection.of(records):
         record = {**found.record, **request.data, "updatedAt": request.now}
         record.update({key: found.record[key] for key in ("id", "createdAt") if key in found.record})
-        if "id" in request.data and not equal(request.data["id"], record["id"]):
-            raise invalid("the id of a record can't be changed: leave it out of data", parameter="data.id")
         records.replace(found, record)
         changed.append(allowance.made(record))
     return Outcome(records=changed, count=len(changed))

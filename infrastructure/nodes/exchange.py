@@ -251,7 +251,9 @@ async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate", ""):
         raise _failed("UNKNOWN_ENCODING", f"the response is encoded as {encoding[:40]}, which was not asked for")
-    inflate = zlib.decompressobj(wbits=47) if encoding not in ("identity", "") else None  # 47: gzip or zlib, by its head
+    inflate = (
+        zlib.decompressobj(wbits=47) if encoding not in ("identity", "") else None
+    )  # 47: gzip or zlib, by its head
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk if inflate is None else inflate.decompress(chunk, max_bytes + 1 - len(body))

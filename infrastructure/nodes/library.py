@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from infrastructure.nodes.outside import NOTHING
 from infrastructure.nodes.registry import NodeRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from infrastructure.nodes.outside import Outside
+
 LIBRARY: Final[Mapping[str, str]] = {
     "aggregate": "infrastructure.nodes.aggregate:Aggregate",
     "approval": "infrastructure.nodes.waiting:Approval",
     "arrayUtilities": "infrastructure.nodes.array_utilities:ArrayUtilities",
+    "ask-ai": "infrastructure.nodes.ask_ai:AskAi",
     "batch": "infrastructure.nodes.iterators:Batch",
     "calculateField": "infrastructure.nodes.calculate_field:CalculateField",
     "compareDatasets": "infrastructure.nodes.compare_datasets:CompareDatasets",
@@ -25,6 +29,7 @@ LIBRARY: Final[Mapping[str, str]] = {
     "every-array-item": "infrastructure.nodes.iterators:EveryArrayItem",
     "extractText": "infrastructure.nodes.extract_text:ExtractText",
     "fail": "infrastructure.nodes.endings:Fail",
+    "fetchApi": "infrastructure.nodes.fetch_api:FetchApi",
     "filesystem": "infrastructure.nodes.filesystem:Filesystem",
     "filter": "infrastructure.nodes.filter:Filter",
     "jsonExtract": "infrastructure.nodes.json_extract:JsonExtract",
@@ -36,6 +41,8 @@ LIBRARY: Final[Mapping[str, str]] = {
     "objectUtilities": "infrastructure.nodes.object_utilities:ObjectUtilities",
     "range": "infrastructure.nodes.iterators:Range",
     "removeDuplicates": "infrastructure.nodes.remove_duplicates:RemoveDuplicates",
+    "send-email": "infrastructure.nodes.send_email:SendEmailDashed",
+    "sendEmail": "infrastructure.nodes.send_email:SendEmail",
     "signal": "infrastructure.nodes.waiting:Signal",
     "sort": "infrastructure.nodes.sort:Sort",
     "splitOut": "infrastructure.nodes.split_out:SplitOut",
@@ -51,16 +58,23 @@ LIBRARY: Final[Mapping[str, str]] = {
 
 
 def standard_registry(
-    *, files_root: Path | None, nodes_dirs: Sequence[Path] = (), entry_points: bool = True
+    *, files_root: Path | None, nodes_dirs: Sequence[Path] = (), entry_points: bool = True, outside: Outside = NOTHING
 ) -> NodeRegistry:
     """The library, then the nodes of the folders, then those of installed packages; the first of an id stays.
 
-    `files_root` is the one folder that `filesystem` may touch (None: it refuses).
+    `files_root` is the one folder that `filesystem` may touch (None: it refuses);
+    `outside` is what the nodes for HTTP, mail and language models may reach.
     """
     registry = NodeRegistry()
+    options: dict[str, dict[str, Any]] = {
+        "filesystem": {"root": files_root},
+        "fetchApi": {"allowed": outside.allowed},
+        "sendEmail": {"server": outside.mail},
+        "send-email": {"server": outside.mail},
+        "ask-ai": {"endpoint": outside.ai},
+    }
     for node_id, target in LIBRARY.items():
-        options = {"root": files_root} if node_id == "filesystem" else None
-        registry.register_lazy(node_id, target, reuse="singleton", options=options)
+        registry.register_lazy(node_id, target, reuse="singleton", options=options.get(node_id))
     for directory in nodes_dirs:
         registry.discover(directory)
     if entry_points:

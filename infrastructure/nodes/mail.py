@@ -34,8 +34,8 @@ class MailServer:
         try:
             parts = urlsplit(url)
             self.host, self.port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
-        except ValueError as error:
-            raise ValueError(_NOT_A_SERVER) from error
+        except ValueError:
+            raise ValueError(_NOT_A_SERVER) from None  # its message may hold the password
         options = parse_qs(parts.query, keep_blank_values=True)
         if parts.scheme not in _PORTS or not self.host or parts.path not in ("", "/") or set(options) - {"starttls"}:
             raise ValueError(_NOT_A_SERVER)

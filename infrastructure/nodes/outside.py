@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,3 +18,6 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     allowed: HostPatterns | None = None
     mail: MailServer | None = None
     ai: AiEndpoint | None = None
+
+
+NOTHING: Final = Outside()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from domain.comparison import number
+from domain.comparison import equal, number
 from domain.errors import ErrorInfo, StepFailure
 from domain.paths import MISSING
 from infrastructure.nodes.allowance import Allowance
@@ -43,10 +43,9 @@ class Selection(NamedTuple):
 
     def of(self, records: Records) -> list[Found]:
         """The records, in order. Raises `TOO_MANY_RECORDS` and `RESULT_LIMIT` for more than one visit may hold."""
-        found = self._ordered(self.matches(records))
-        end = None if self.limit is None else self.offset + self.limit
-        chosen = list(islice(found, self.offset, min(end or MAX_RECORDS, self.offset + MAX_RECORDS) if end != 0 else 0))
-        if (self.limit is None or self.limit > MAX_RECORDS) and next(iter(found), None) is not None:
+        most = MAX_RECORDS + 1 if self.limit is None else min(self.limit, MAX_RECORDS + 1)
+        chosen = list(islice(self._ordered(self.matches(records)), self.offset, self.offset + most))
+        if len(chosen) > MAX_RECORDS:
             raise _too_many(f"more than {MAX_RECORDS:,} records match")
         allowance = Allowance()
         for each in chosen:
@@ -80,7 +79,7 @@ def selection_of(config: Mapping[str, Any]) -> Selection:
     query = {"id": data["id"]} if isinstance(data, dict) and data.get("id") is not None else {}
     for name, value in config.get("query", {}).items():
         field(name, "query")
-        if name == "id" and query and config["operation"] != "upsert" and value != query["id"]:
+        if name == "id" and query and not equal(value, query["id"]):
             raise invalid("query.id and data.id name two different records", parameter="query.id")
         query[name] = value
     where = config.get("where")
