@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
+from application.breakers import Breakers
 from application.live import Live
 from application.ports import Clock, Nodes
 from application.running import NodeRunner, Ran, raised
@@ -34,6 +35,7 @@ class Driver:
         runner: NodeRunner,
         clock: Clock,
         *,
+        breakers: Breakers,
         worker: str,
         max_running: int,
         rested: Callable[[Live], None],
@@ -41,6 +43,7 @@ class Driver:
         self._nodes = nodes
         self._runner = runner
         self._clock = clock
+        self._breakers = breakers
         self._worker = worker
         self._slots = asyncio.Semaphore(max_running)
         self._rested = rested
@@ -118,9 +121,17 @@ class Driver:
             effect = self._runner.effect(step, prepared.config)
         except StepFailure as failure:
             return "none", Ran(outcome=Erred(error=failure.error))
-        if effect == "writes":
-            await live.flush()
-        return effect, await self._runner.run(live.execution, live.execution.branches[name], step, prepared)
+        refusal = self._breakers.refusal(step.node, step.options.breaker)
+        if refusal is not None:
+            return "none", Ran(outcome=Erred(error=refusal))
+        ran = None
+        try:
+            if effect == "writes":
+                await live.flush()
+            ran = await self._runner.run(live.execution, live.execution.branches[name], step, prepared)
+        finally:
+            self._breakers.learn(step.node, step.options.breaker, ran.outcome if ran is not None else None)
+        return effect, ran
 
     def _can_go(self, live: Live, name: str) -> bool:
         """Whether the branch has a step to begin now: the next one, or another attempt that is due."""

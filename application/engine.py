@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from application.breakers import Breakers
 from application.driver import Driver
 from application.live import Live
 from application.ports import Append, Clock, EventLog, Ids, Nodes, Recorded, SchemaCheck, Summary, VersionConflict
@@ -72,10 +73,12 @@ class Engine:
         self._check_schema = check_schema
         self._writer = Writer(log, committed)
         self._runner = NodeRunner(nodes, threads=self.settings.threads, secrets=secrets or {})
+        self.breakers = Breakers(clock)
         self._driver = Driver(
             nodes,
             self._runner,
             clock,
+            breakers=self.breakers,
             worker=self.settings.worker,
             max_running=self.settings.max_running,
             rested=self._look_after,

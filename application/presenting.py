@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from application.breakers import BreakerView
 from application.ports import NodeListing, Recorded, Summary
 from application.reading import execution_event
 from domain.durations import iso
@@ -156,10 +157,13 @@ def describe_summary(summary: Summary) -> dict[str, Any]:
     }
 
 
-def describe_node(listing: NodeListing) -> dict[str, Any]:
-    """A node: its metadata, and where it came from."""
+def describe_node(listing: NodeListing, breaker: BreakerView | None = None) -> dict[str, Any]:
+    """A node: its metadata, where it came from, and its circuit breaker if some step has guarded it."""
     described: dict[str, Any] = msgspec.to_builtins(listing.metadata)
     described.setdefault("effect", listing.metadata.effect)
+    if breaker is not None:
+        until = iso(breaker.open_until) if breaker.open_until is not None else None
+        described["breaker"] = {"state": breaker.state, "failures": breaker.failures, "openUntil": until}
     return {**described, "source": listing.source}
 
 

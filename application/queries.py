@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import Any, Final, Literal
 
-from application.ports import EventLog, Nodes, Views
+from application.breakers import BreakerView
+from application.ports import EventLog, NodeListing, Nodes, Views
 from application.presenting import (
     describe_event,
     describe_execution,
@@ -34,11 +35,20 @@ HEAD: Final = re.compile(r"head(?:~([0-9]{1,15}))?", re.ASCII)
 class Queries:
     """Reads. Thread-safe, and of durable events only: what is told here is never taken back."""
 
-    def __init__(self, log: EventLog, views: Views, programs: Programs, nodes: Nodes) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        views: Views,
+        programs: Programs,
+        nodes: Nodes,
+        *,
+        breaker_of: Callable[[str], BreakerView | None] = lambda node_id: None,
+    ) -> None:
         self._log = log
         self._views = views
         self._programs = programs
         self._nodes = nodes
+        self._breaker_of = breaker_of
         self._folds: OrderedDict[str, Execution] = OrderedDict()
         self._lock = Lock()
 
@@ -138,14 +148,17 @@ class Queries:
 
     def nodes(self) -> list[dict[str, Any]]:
         """All nodes, by id."""
-        return [describe_node(listing) for listing in self._nodes.listing()]
+        return [self._describe(listing) for listing in self._nodes.listing()]
 
     def node(self, node_id: str) -> dict[str, Any]:
         """One node. Raises NotFound."""
         for listing in self._nodes.listing():
             if listing.metadata.id == node_id:
-                return describe_node(listing)
+                return self._describe(listing)
         raise NotFound(f"There is no node {node_id!r}.")
+
+    def _describe(self, listing: NodeListing) -> dict[str, Any]:
+        return describe_node(listing, self._breaker_of(listing.metadata.id))
 
     def _program(self, execution: Execution) -> Program | None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
+from application.breakers import BreakerView
 from application.engine import Engine
 from application.ports import EventLog, Nodes, Summary, Views
 from application.programs import Programs
@@ -42,7 +43,7 @@ class Service:
     ) -> None:
         self.nodes = nodes
         self.programs = programs
-        self.queries = Queries(log, views, programs, nodes)
+        self.queries = Queries(log, views, programs, nodes, breaker_of=self._breaker_of)
         self._log = log
         self._views = views
         self._projector = Projector(log, views)
@@ -113,6 +114,9 @@ class Service:
             work.close()
             raise Unavailable("The engine is not running.")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _breaker_of(self, node_id: str) -> BreakerView | None:
+        return self._engine.breakers.view(node_id) if self._engine is not None else None
 
     def _working_engine(self) -> Engine:
         if self._engine is None:

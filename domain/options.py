@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from domain.durations import milliseconds
+from domain.durations import MAX_DURATION_MS, milliseconds
 from domain.limits import Limits
 from domain.outline import Report, StepOutline
 from domain.problems import Problem, nearest, pointer
-from domain.program import Options, RetryPolicy
+from domain.program import BreakerPolicy, Options, RetryPolicy
 from domain.retrying import policy_of
 
 OPTIONS: Final = (
@@ -22,7 +22,9 @@ OPTIONS: Final = (
     "$concurrency",
     "$breaker",
 )
-NOT_YET: Final = frozenset({"$locks", "$concurrency", "$breaker"})
+NOT_YET: Final = frozenset({"$locks", "$concurrency"})
+BREAKER: Final = ("failures", "cooldown")
+MAX_FAILURES: Final = 1_000
 SETTINGS: Final = (
     "timeout",
     "retry",
@@ -128,9 +130,31 @@ def options_of(
         ),
         max_iterations=_iterations(step, checked, limits),
         on_crash=_on_crash(step, checked),
+        breaker=_breaker(step, report),
         retry=policy_of(step.options["$retry"], step.address + "/$retry", report)
         if "$retry" in step.options
         else retry,
+    )
+
+
+def _breaker(step: StepOutline, report: Report) -> BreakerPolicy | None:
+    if "$breaker" not in step.options:
+        return None
+    value, path, default = step.options["$breaker"], step.address + "/$breaker", BreakerPolicy()
+    if not isinstance(value, dict):
+        message = 'A breaker is an object such as {"failures": 5, "cooldown": "30s"}.'
+        report(Problem(code="INVALID_OPTION", path=path, message=message))
+        return default
+    for key in value:
+        if key not in BREAKER:
+            message = f"{key} is not part of a breaker; {' and '.join(BREAKER)} are."
+            report(
+                Problem(code="INVALID_OPTION", path=path + pointer(key), message=message, nearest=nearest(key, BREAKER))
+            )
+    checked = _Checked(value, path, report)
+    return BreakerPolicy(
+        failures=checked.count("failures", default.failures, MAX_FAILURES),
+        cooldown_ms=checked.duration("cooldown", default.cooldown_ms, MAX_DURATION_MS),
     )
 
 

@@ -49,6 +49,13 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     pauses: bool = False
 
 
+class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """After how many failures in a row a node type is left alone, and for how long before it is tried again."""
+
+    failures: int = 5
+    cooldown_ms: int = 30_000
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The engine's options of a step (`$…`). `output` is the state key of its edge data (None: none)."""
 
@@ -57,6 +64,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_iterations: int
     on_crash: Literal["again", "fail", "pause"] = "again"
     retry: RetryPolicy | None = None
+    breaker: BreakerPolicy | None = None
 
 
 class Setter(msgspec.Struct, frozen=True):

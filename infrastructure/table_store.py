@@ -26,7 +26,7 @@ _SCHEMA: Final = (
     # The records of all tables, in the order in which they were inserted.
     "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, "
     "record TEXT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS records_by_table ON records (name, seq)",
+    "CREATE INDEX IF NOT EXISTS records_by_table ON records (name)",
     # Where a plain value of a top-level field is found: no query by such a field reads the whole table.
     "CREATE TABLE IF NOT EXISTS lookups (name TEXT, field TEXT, value TEXT, seq INTEGER, "
     "PRIMARY KEY (name, field, value, seq)) WITHOUT ROWID",

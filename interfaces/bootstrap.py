@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +25,7 @@ from infrastructure.sources import excerpt, locate
 from infrastructure.sqlite_log import open_log
 from infrastructure.sqlite_views import open_views
 from infrastructure.system import SystemClock, TimeSortedIds, check_schema
+from infrastructure.table_store import FILE_NAME, TableStore
 from interfaces.settings import BadSetting, Settings
 
 if TYPE_CHECKING:
@@ -50,9 +52,14 @@ class Reader:
         self._log.close()
 
 
-def make_nodes(settings: Settings) -> Nodes:
-    """The node registry: the library, the folders of the settings, and what installed packages offer."""
-    return standard_registry(files_root=_files_root(settings), nodes_dirs=settings.nodes, outside=_outside(settings))
+def make_nodes(settings: Settings, *, tables: TableStore | None = None) -> Nodes:
+    """The node registry: the library, the folders of the settings, and what installed packages offer.
+
+    Without `tables`, which only a service that runs them has, nodes that keep something refuse to run.
+    """
+    return standard_registry(
+        files_root=_files_root(settings), nodes_dirs=settings.nodes, outside=_outside(settings), tables=tables
+    )
 
 
 def library_nodes() -> Nodes:
@@ -62,7 +69,8 @@ def library_nodes() -> Nodes:
 
 def make_service(settings: Settings) -> Service:
     """A service on the store of the settings, not started. Raises ClewError when the store can't be used."""
-    nodes = make_nodes(settings)
+    tables = TableStore(_tables_path(settings))
+    nodes = make_nodes(settings, tables=tables)
     log, views = _open(settings)
     programs = Programs(log, nodes, settings.limits)
 
@@ -83,7 +91,10 @@ def make_service(settings: Settings) -> Service:
             committed=committed,
         )
 
-    return Service(log=log, views=views, nodes=nodes, programs=programs, make_engine=make_engine)
+    service = Service(log=log, views=views, nodes=nodes, programs=programs, make_engine=make_engine)
+    # A plain node that was left behind may outlive the engine's stop: its store goes with the service, or at exit.
+    weakref.finalize(service, tables.close)
+    return service
 
 
 def open_reader(settings: Settings) -> Reader:
@@ -117,6 +128,12 @@ def _open(settings: Settings) -> tuple[EventLog, Views]:
 def views_path(log_path: Path) -> Path:
     """Where the lists of a log are: beside it."""
     return log_path.with_name(f"{log_path.stem}-views{log_path.suffix}")
+
+
+def _tables_path(settings: Settings) -> Path | None:
+    """Where the table store is: beside the log, or in memory with it."""
+    path = settings.store_path
+    return None if path is None else path.with_name(FILE_NAME)
 
 
 def _files_root(settings: Settings) -> Path:

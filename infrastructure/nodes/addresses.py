@@ -17,8 +17,9 @@ _WITH_PORT: Final = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^:\[\]]+)(?::(?P<port
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE: Final = IPv6Network("::/96")
-_CLOUD_HOSTS: Final = frozenset({ip_address("168.63.129.16")})
-"""Public by their number, but answered by the machine's own cloud: its metadata and agent service."""
+_SPECIAL: Final = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"), ip_network("168.63.129.16/32"))
+"""Not in every Python's list: protocol assignments (a cloud's metadata among them), 6to4 relays, and an address that is
+public by its number but answered by the machine's own cloud."""
 
 
 class _Pattern(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ def is_public(address: IpAddress) -> bool:
     return (
         address.is_global
         and not (address.is_multicast or address.is_reserved or address.is_unspecified)
-        and address not in _CLOUD_HOSTS
+        and not any(address in network for network in _SPECIAL if network.version == address.version)
     )
 
 

@@ -121,7 +121,7 @@ _OPERATIONS: Final[dict[str, Callable[[Mapping[str, Any]], Outcome]]] = {
 }
 
 
-def _verdict(valid: bool) -> Outcome:  # noqa: FBT001 - it is the one thing said
+def _verdict(valid: bool) -> Outcome:
     return "valid" if valid else "invalid", {"valid": valid}, valid
 
 

@@ -1,32 +1,28 @@
-"""One HTTP exchange with the outside: addresses checked where they are connected to, bodies and time bounded."""
+"""One HTTP exchange with the outside, its bodies, redirects and time bounded."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import httpcore2
 import httpx2
 import msgspec
 
-from domain.errors import ErrorInfo, StepFailure
-from infrastructure.nodes.addresses import HostPatterns, host_name
+from infrastructure.nodes.connecting import ExchangeFailed, GuardedBackend, Resolve, failed, resolve_host
 
 if TYPE_CHECKING:
     import ssl
 
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Host and port to the addresses that the host has now, best first. Raises OSError when it has none."""
+    from infrastructure.nodes.addresses import HostPatterns
 
 MAX_REQUEST_BYTES: Final = 4_194_304
 MAX_RESPONSE_BYTES: Final = 1_048_576
 """Of a body, decompressed. A response is in the state up to three times, and the state holds 4 MiB."""
 MAX_REDIRECTS: Final = 5
-MAX_ADDRESSES_TRIED: Final = 4
 _KEPT_ACROSS_ORIGINS: Final = frozenset(
     {"accept", "accept-encoding", "accept-language", "content-length", "content-type", "host", "idempotency-key"}
     | {"transfer-encoding", "user-agent"}
@@ -41,10 +37,6 @@ _TRANSPORT_ERRORS: Final = (
     OSError,
     zlib.error,
 )
-
-
-class ExchangeFailed(StepFailure):
-    """There was no usable response: nothing answered, too late, too much, or from where nothing may be asked."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,12 +63,6 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     redirected: bool
 
 
-async def resolve_host(host: str, port: int) -> list[str]:
-    """The addresses of a host by the system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
 class Door:
     """The way out: makes exchanges with public places, and with those that `allowed` names."""
 
@@ -87,7 +73,7 @@ class Door:
     async def exchange(self, request: Request) -> Response:
         """Send a request and read its response. Raises ExchangeFailed."""
         if request.content is not None and len(request.content) > MAX_REQUEST_BYTES:
-            raise _failed("REQUEST_TOO_LARGE", f"the body is over {MAX_REQUEST_BYTES:,} bytes: send less at a time")
+            raise failed("REQUEST_TOO_LARGE", f"the body is over {MAX_REQUEST_BYTES:,} bytes: send less at a time")
         scope = asyncio.timeout(request.timeout_s)
         try:
             async with _Transport(self._backend) as transport, scope:
@@ -96,65 +82,9 @@ class Door:
             if not scope.expired():
                 raise _unreachable(request, error) from error
             message = f"{_place(request.url)} did not answer within {request.timeout_s:g} s"
-            raise _failed("REQUEST_TIMEOUT", message, recoverable=True) from error
+            raise failed("REQUEST_TIMEOUT", message, recoverable=True) from error
         except _TRANSPORT_ERRORS as error:
             raise _unreachable(request, error) from error
-
-
-class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects to the very address that was checked, so that no second resolution can differ. The name stays in `Host`
-    and in the TLS handshake, which belong to the layers above.
-    """
-
-    def __init__(
-        self, allowed: HostPatterns, resolve: Resolve, *, inner: httpcore2.AsyncNetworkBackend | None = None
-    ) -> None:
-        self._allowed = allowed
-        self._resolve = resolve
-        self._inner = inner if inner is not None else httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of the backend
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """A connection to the first address of the host that takes one. Raises ExchangeFailed if none is allowed."""
-        addresses = await self._checked(host, port)
-        for address in addresses[:-1]:
-            try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                continue
-        return await self._inner.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of the backend
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """Never."""
-        del timeout, socket_options
-        raise _failed("ADDRESS_REFUSED", f"{path} is no address of the network", type="configuration")
-
-    async def _checked(self, host: str, port: int) -> list[str]:
-        try:
-            found = await self._resolve(host_name(host), port)
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(f"{host} can't be resolved") from error
-        allowed = [address for address in found if self._allowed.address(host, port, address)]
-        if not found:
-            raise httpcore2.ConnectError(f"{host} has no address")
-        if not allowed:
-            message = (
-                f"{host}:{port} is at an address that is not public: the server's settings must allow it"
-                f" (CLEW_ALLOW_HOSTS)"
-            )
-            raise _failed("ADDRESS_REFUSED", message, type="configuration")
-        return allowed[:MAX_ADDRESSES_TRIED]
 
 
 class _Transport(httpx2.AsyncBaseTransport):
@@ -221,7 +151,7 @@ async def _follow(transport: _Transport, request: Request) -> Response:
             _leave_credentials_behind(sent, following)
             sent = following
     message = f"{_place(request.url)} redirects more than {request.max_redirects} times"
-    raise _failed("TOO_MANY_REDIRECTS", message)
+    raise failed("TOO_MANY_REDIRECTS", message)
 
 
 def _raw(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
@@ -250,16 +180,17 @@ async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
     """The body, inflated by hand: a stock decoder turns 64 KiB into 64 MiB before anyone can count."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate", ""):
-        raise _failed("UNKNOWN_ENCODING", f"the response is encoded as {encoding[:40]}, which was not asked for")
+        raise failed("UNKNOWN_ENCODING", f"the response is encoded as {encoding[:40]}, which was not asked for")
     inflate = (
         zlib.decompressobj(wbits=47) if encoding not in ("identity", "") else None
     )  # 47: gzip or zlib, by its head
-    body = bytearray()
+    body, started = bytearray(), False
     async for chunk in response.aiter_raw():
+        started = True
         body += chunk if inflate is None else inflate.decompress(chunk, max_bytes + 1 - len(body))
         if len(body) > max_bytes:
-            raise _failed("RESPONSE_TOO_LARGE", f"the response is over {max_bytes:,} bytes: ask for less at a time")
-    if inflate is not None and body and not inflate.eof:
+            raise failed("RESPONSE_TOO_LARGE", f"the response is over {max_bytes:,} bytes: ask for less at a time")
+    if inflate is not None and started and not inflate.eof:
         raise httpx2.ReadError("the compressed body ends early")
     return bytes(body)
 
@@ -267,15 +198,11 @@ async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
 def _unreachable(request: Request, error: BaseException) -> ExchangeFailed:
     """What went wrong below HTTP. Nothing of the URL beyond its place is repeated: its query may hold a secret."""
     if isinstance(error, (httpx2.UnsupportedProtocol, httpcore2.UnsupportedProtocol)):
-        return _failed("ADDRESS_REFUSED", f"{_place(request.url)} redirects to what is not http or https")
+        return failed("ADDRESS_REFUSED", f"{_place(request.url)} redirects to what is not http or https")
     reason = str(error) or type(error).__name__
-    return _failed("NETWORK_ERROR", f"{_place(request.url)} can't be reached: {reason}", recoverable=True)
+    return failed("NETWORK_ERROR", f"{_place(request.url)} can't be reached: {reason}", recoverable=True)
 
 
 def _place(url: str) -> str:
     parsed = httpx2.URL(url)
     return f"{parsed.scheme}://{parsed.netloc.decode('ascii', 'replace')}"
-
-
-def _failed(code: str, message: str, *, recoverable: bool = False, type: Any = "runtime") -> ExchangeFailed:  # noqa: A002
-    return ExchangeFailed(ErrorInfo(type=type, code=code, message=message, recoverable=recoverable))

@@ -15,7 +15,8 @@ from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.addresses import HostPatterns
 from infrastructure.nodes.base import LIBRARY_VERSION, as_text, invalid
-from infrastructure.nodes.exchange import Door, ExchangeFailed, Request, Resolve, Response, resolve_host
+from infrastructure.nodes.connecting import ExchangeFailed, Resolve, resolve_host
+from infrastructure.nodes.exchange import Door, Request, Response
 from infrastructure.nodes.outward import OutwardNode, timeout_s
 
 if TYPE_CHECKING:

@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infrastructure.nodes.outside import Outside
+    from infrastructure.table_store import TableStore
 
 LIBRARY: Final[Mapping[str, str]] = {
     "aggregate": "infrastructure.nodes.aggregate:Aggregate",
     "approval": "infrastructure.nodes.waiting:Approval",
     "arrayUtilities": "infrastructure.nodes.array_utilities:ArrayUtilities",
     "ask-ai": "infrastructure.nodes.ask_ai:AskAi",
+    "auth": "infrastructure.nodes.auth:Auth",
     "batch": "infrastructure.nodes.iterators:Batch",
     "calculateField": "infrastructure.nodes.calculate_field:CalculateField",
     "compareDatasets": "infrastructure.nodes.compare_datasets:CompareDatasets",
+    "database": "infrastructure.nodes.database:Database",
     "dateTime": "infrastructure.nodes.date_time:DateTime",
     "each": "infrastructure.nodes.iterators:Each",
     "editFields": "infrastructure.nodes.edit_fields:EditFields",
@@ -41,6 +44,10 @@ LIBRARY: Final[Mapping[str, str]] = {
     "objectUtilities": "infrastructure.nodes.object_utilities:ObjectUtilities",
     "range": "infrastructure.nodes.iterators:Range",
     "removeDuplicates": "infrastructure.nodes.remove_duplicates:RemoveDuplicates",
+    "resource-interpolate": "infrastructure.nodes.resource_interpolate:ResourceInterpolate",
+    "resource-list": "infrastructure.nodes.resource_list:ResourceList",
+    "resource-read": "infrastructure.nodes.resource_read:ResourceRead",
+    "resource-write": "infrastructure.nodes.resource_write:ResourceWrite",
     "send-email": "infrastructure.nodes.send_email:SendEmailDashed",
     "sendEmail": "infrastructure.nodes.send_email:SendEmail",
     "signal": "infrastructure.nodes.waiting:Signal",
@@ -56,14 +63,29 @@ LIBRARY: Final[Mapping[str, str]] = {
     "while": "infrastructure.nodes.while_loop:While",
 }
 
+_ON_TABLES: Final = (
+    "database",
+    "removeDuplicates",
+    "resource-interpolate",
+    "resource-list",
+    "resource-read",
+    "resource-write",
+)
+
 
 def standard_registry(
-    *, files_root: Path | None, nodes_dirs: Sequence[Path] = (), entry_points: bool = True, outside: Outside = NOTHING
+    *,
+    files_root: Path | None,
+    nodes_dirs: Sequence[Path] = (),
+    entry_points: bool = True,
+    outside: Outside = NOTHING,
+    tables: TableStore | None = None,
 ) -> NodeRegistry:
     """The library, then the nodes of the folders, then those of installed packages; the first of an id stays.
 
     `files_root` is the one folder that `filesystem` may touch (None: it refuses);
-    `outside` is what the nodes for HTTP, mail and language models may reach.
+    `outside` is what the nodes for HTTP, mail and language models may reach;
+    `tables` is where nodes keep what lasts longer than a run (None: they refuse).
     """
     registry = NodeRegistry()
     options: dict[str, dict[str, Any]] = {
@@ -72,6 +94,7 @@ def standard_registry(
         "sendEmail": {"server": outside.mail},
         "send-email": {"server": outside.mail},
         "ask-ai": {"endpoint": outside.ai},
+        **{node_id: {"tables": tables} for node_id in _ON_TABLES},
     }
     for node_id, target in LIBRARY.items():
         registry.register_lazy(node_id, target, reuse="singleton", options=options.get(node_id))

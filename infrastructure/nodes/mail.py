@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from datetime import datetime
@@ -20,6 +21,9 @@ MAX_RECIPIENTS: Final = 100
 MAX_HEADER_LENGTH: Final = 2_000
 SMTP_TIMEOUT_S: Final = 20.0
 """Of each answer of the server, so that a thread is not held for ever."""
+_PARTS: Final = re.compile(r'(?:"[^"]*"|[^",]|")+')
+"""What stands between commas, but for those in quotes."""
+_SPEC: Final = re.compile(r"""(?P<user>[^\s@<>()\[\]:;,"\\]{1,64})@(?P<host>[^\s@<>()\[\]:;,"\\]{1,255})""")
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 
 
@@ -119,26 +123,30 @@ def one_line(text: str, parameter: str) -> str:
 
 
 def _addresses(text: str, parameter: str) -> list[Address]:
-    if not text.strip():
-        return []
-    header = SMTP.header_factory("To", text)
-    found = list(getattr(header, "addresses", ()))
-    if header.defects or not found or not all(map(_deliverable, found)):
-        raise invalid(f"{parameter}: {text[:80]!r} is no e-mail address", parameter=parameter)
-    return found
+    found = [_address(part.strip()) for part in _PARTS.findall(text) if part.strip()]
+    addresses = [address for address in found if address is not None]
+    if len(addresses) < len(found) or (text.strip() and not found):
+        raise invalid(f"{parameter}: {text[:80]!r} holds what is no e-mail address", parameter=parameter)
+    return addresses
 
 
-def _deliverable(address: Address) -> bool:
-    return bool(address.username and address.domain) and not any(mark in address.addr_spec for mark in " \t<>\r\n")
+def _address(text: str) -> Address | None:
+    """One `user@host` or `Name <user@host>`. The standard library's own parser fails on some texts in ways of its own."""
+    name, opened, rest = text.removesuffix(">").rpartition("<") if text.endswith(">") else ("", "", text)
+    name = name.strip()
+    if opened and len(name) > 1 and name[0] == name[-1] == '"':
+        name = name[1:-1]
+    spec = _SPEC.fullmatch(rest.strip())
+    if spec is None or not set(name).isdisjoint('<>"\\'):
+        return None
+    return Address(name, spec["user"], spec["host"])
 
 
 def _sender(text: str) -> Address:
-    header = SMTP.header_factory("From", text) if text.isprintable() else None
-    found = list(getattr(header, "addresses", ()))
-    if len(found) != 1 or (header is not None and header.defects) or not _deliverable(found[0]):
+    found = _address(text.strip()) if text.isprintable() else None
+    if found is None or not found.addr_spec.isascii():
         raise ValueError("the sender of mail is one address, such as clew@example.org or Clew <clew@example.org>")
-    sender: Address = found[0]
-    return sender
+    return found
 
 
 _NOT_A_SERVER: Final = "a mail server is smtp://user:secret@host:port?starttls or smtps://user:secret@host:port"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as layout
 import smtplib
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from domain.context import ExecutionContext
 
-_PEOPLE = ("string", "array")
+_PEOPLE: Final = ("string", "array")
 
 
 class SendEmail(LibraryNode):

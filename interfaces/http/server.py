@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -56,7 +57,7 @@ def serve(settings: Settings) -> None:
     """
     # uvicorn raises the signals that it took again when it is done; the service is to be stopped before the end.
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
+    with suppress(KeyboardInterrupt):  # asked to stop, and has
         listener = _listen(settings)
         service = _started(settings)
         try:
@@ -65,8 +66,6 @@ def serve(settings: Settings) -> None:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             service.stop()
             listener.close()
-    except KeyboardInterrupt:
-        pass  # asked to stop, and has
     _leave_threads_behind()
 
 

@@ -228,6 +228,14 @@ class WorkflowBody(Body, frozen=True, kw_only=True):
     last_start: Time
 
 
+class BreakerBody(Body, frozen=True, kw_only=True):
+    """A circuit breaker: the node is not run while it is open, and tried once when it is half open."""
+
+    state: Literal["closed", "open", "half-open"]
+    failures: int
+    open_until: str | None
+
+
 class NodeBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A node: its metadata, and where it came from. What it does not say is left out."""
 
@@ -242,6 +250,7 @@ class NodeBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     edges: list[str] | UnsetType | None = UNSET
     exit_edges: list[str] | UnsetType = UNSET
     parameters: dict[str, dict[str, Any]] | UnsetType | None = UNSET
+    breaker: BreakerBody | UnsetType = UNSET
 
 
 class HealthBody(Body, frozen=True, kw_only=True):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infrastructure.nodes import past_items
 from infrastructure.nodes.remove_duplicates import RemoveDuplicates
-from tests.support.nodes import run
+from infrastructure.table_store import TableStore
+from tests.support.nodes import Visit, run
 
 NULLS = {"keptItems": None, "discardedItems": None, "deduplicationSummary": None}
 
@@ -109,14 +114,167 @@ def test_items_come_from_the_edge_before() -> None:
     assert run(RemoveDuplicates(), previous={"items": [1, 1]}, state={"items": []}).data["keptCount"] == 1
 
 
-@pytest.mark.parametrize("operation", ["previous_executions", "clear_history"])
-def test_history_is_not_there_yet(operation: str) -> None:
-    """The error says so, and what can be used instead."""
-    visit = run(RemoveDuplicates(), {"items": [1], "operation": operation}, state={"keptItems": [1]})
-    assert visit.code == "NOT_SUPPORTED"
-    assert operation in visit.data["message"]
-    assert "current_input" in visit.data["message"]
+class Runs:
+    """A step's visits, each in an execution of its own."""
+
+    def __init__(self, store: TableStore) -> None:
+        self.node = RemoveDuplicates(store)
+        self.count = 0
+
+    def __call__(self, items: list[Any] | None = None, *, key: str = "", step: str = "step", **config: Any) -> Visit:
+        """One visit, by default with the history."""
+        self.count += 1
+        full = {"operation": "previous_executions", **({"items": items} if items is not None else {}), **config}
+        return run(self.node, full, key=key or f"visit {self.count}", step=step)
+
+    def kept(self, items: list[Any], **config: Any) -> list[Any]:
+        """The items that were kept, also when that is none."""
+        visit = self(items, **config)
+        assert visit.edge in ("kept", "discarded")
+        return visit.state["keptItems"] or []
+
+
+@pytest.fixture
+def runs() -> Any:
+    """On a store in memory."""
+    store = TableStore()
+    yield Runs(store)
+    store.close()
+
+
+def test_what_an_earlier_execution_saw_is_a_repeat(runs: Runs) -> None:
+    """And what this one has twice."""
+    assert runs.kept([1, 2, 1]) == [1, 2]
+    visit = runs([2, 3, 3, 1])
+    assert visit.edge == "kept"
+    assert visit.data == {"items": [3], "keptCount": 1, "discardedCount": 3, "discarded": [2, 3, 1]}
+    assert visit.state["deduplicationSummary"] == {
+        "keptCount": 1, "discardedCount": 3, "totalCount": 4, "operation": "previous_executions",
+        "compareMode": "all_fields",
+    }  # fmt: skip
+
+
+def test_only_repeats_take_their_own_edge(runs: Runs) -> None:
+    """When there were items; without any, nothing was discarded."""
+    runs([1, 2])
+    visit = runs([2, 1, 1])
+    assert visit.edge == "discarded"
+    assert visit.data == {"items": [2, 1, 1], "discardedCount": 3}
+    assert (visit.state["keptItems"], visit.state["discardedItems"]) == ([], [2, 1, 1])
+    assert runs([]).edge == "kept"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kept"),
+    [
+        ([1], [1.0, True], [True]),
+        ([1], ["1"], ["1"]),
+        (["1"], ["1.0"], ["1.0"]),
+        (["1"], [1], [1]),
+        ([{"a": 1, "b": [2]}], [{"b": [2.0], "a": 1}, {"a": 1}], [{"a": 1}]),
+        ([None], [None, []], [[]]),
+        ([1e300], [1e300, 1e301], [1e301]),
+    ],
+)
+def test_the_same_over_executions(runs: Runs, before: list[Any], now: list[Any], kept: list[Any]) -> None:
+    """JSON equality; a numeric text is a text there, since `1.10` and `1.1` may be two versions."""
+    runs(before)
+    assert json.dumps(runs.kept(now)) == json.dumps(kept)
+
+
+def test_compared_fields_count(runs: Runs) -> None:
+    """The others may differ; null is not missing."""
+    by_id = {"compareMode": "selected_fields", "fieldsToCompare": ["id", "x"]}
+    runs([{"id": 1, "n": 1}, {"id": 2, "x": None}], **by_id)
+    assert runs.kept([{"id": 1, "n": 2}, {"id": 2}, {"id": 2, "x": None}], **by_id) == [{"id": 2}]
+    but_time = {"compareMode": "all_except", "fieldsToExclude": ["at"]}
+    runs([{"id": 9, "at": 1}], **but_time)
+    assert runs.kept([{"id": 9, "at": 2}], **but_time) == []
+
+
+def test_each_step_and_each_workflow_has_its_history(runs: Runs) -> None:
+    """Steps are told apart by address; with scope workflow they share one."""
+    assert runs.kept([1], step="a") == [1]
+    assert runs.kept([1], step="b") == [1]
+    assert runs.kept([1], step="a", scope="workflow") == [1]
+    assert runs.kept([1], step="b", scope="workflow") == []
+    assert runs.kept([1], step="a") == []
+
+
+def test_the_history_keeps_the_last_ones_seen(runs: Runs) -> None:
+    """What is seen again counts as new in it, so that it is not forgotten while it keeps coming."""
+    runs([1, 2, 3], historySize=3)
+    assert runs.kept([1, 4], historySize=3) == [4]
+    assert runs.kept([3, 1, 4, 2], historySize=3) == [2]
+    assert runs.kept(list(range(10)), step="b", historySize=3) == list(range(10))
+    assert runs.kept(list(range(10)), step="b", historySize=3) == list(range(7))
+
+
+def test_history_can_be_cleared(runs: Runs) -> None:
+    """Of one scope; items are not asked for."""
+    runs([1, 2], step="a")
+    runs([1], step="b")
+    visit = runs(operation="clear_history", step="a")
+    assert visit.edge == "cleared"
+    assert visit.data == {"operation": "clear_history", "scope": "node", "clearedCount": 2}
+    assert visit.state == {"keptItems": None, "discardedItems": None, "deduplicationSummary": visit.data}
+    assert runs.kept([1, 2], step="a") == [1, 2]
+    assert runs.kept([1], step="b") == []
+
+
+def test_a_second_attempt_keeps_the_same(tmp_path: Path) -> None:
+    """After a crash, in another process: what the first attempt remembered is not held against it."""
+    path = tmp_path / "tables.db"
+    first = Runs(TableStore(path))([1, 2], key="visit")
+    again = Runs(TableStore(path))([1, 2], key="visit")
+    assert again.answer == first.answer
+    assert again.state == first.state
+    assert Runs(TableStore(path))([1, 2], key="another").edge == "discarded"
+
+
+def test_two_threads_keep_an_item_once(runs: Runs) -> None:
+    """Whichever comes first."""
+    kept: list[int] = []
+    threads = [
+        threading.Thread(target=lambda key=key: kept.extend(runs(list(range(50)), key=key).state["keptItems"]))
+        for key in "ab"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert kept == list(range(50))
+
+
+def test_the_history_is_bounded(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As is what one visit compares with it."""
+    assert runs([1], historySize=100_001).code == "INVALID_PARAMETER"
+    monkeypatch.setattr(past_items, "MAX_ITEMS", 2)
+    visit = runs([1, 2, 3])
+    assert visit.code == "WORK_LIMIT"
     assert visit.state == NULLS
+
+
+@pytest.mark.parametrize("operation", ["previous_executions", "clear_history"])
+def test_without_a_store_there_is_no_history(operation: str) -> None:
+    """The error says so."""
+    visit = run(RemoveDuplicates(), {"items": [1], "operation": operation}, state={"keptItems": [1]})
+    assert visit.code == "TABLES_NOT_CONFIGURED"
+    assert visit.state == NULLS
+
+
+@pytest.mark.parametrize(
+    ("config", "effect"),
+    [
+        ({}, "none"),
+        ({"operation": "current_input"}, "none"),
+        ({"operation": "previous_executions"}, "writes"),
+        ({"operation": "clear_history"}, "writes"),
+    ],
+)
+def test_effect_by_operation(config: dict[str, Any], effect: str) -> None:
+    """Remembering is a change."""
+    assert RemoveDuplicates().effect(config) == effect
 
 
 @pytest.mark.parametrize(

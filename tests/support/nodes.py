@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -54,8 +56,12 @@ def run(
     index: int | None = None,
     now: datetime = NOON,
     step: str = "step",
+    key: str = "key",
 ) -> Visit:
-    """One visit with resolved parameters. `index` is the pass to decide on, where the step is a loop."""
+    """One visit with resolved parameters. `index` is the pass to decide on, where the step is a loop.
+
+    Two runs with one `key` are attempts of the same visit.
+    """
     base = dict(state or {})
     view = StateView(base)
     logged: list[str] = []
@@ -66,13 +72,15 @@ def run(
         node_id=node.metadata.id,
         execution_id="execution",
         step=StepInfo(name=step, address=f"/workflow/0/{step}", visit=1, attempt=1, routed=frozenset(routed)),
-        idempotency_key="key",
+        idempotency_key=key,
         now=now,
         previous=previous,
         loop=LoopInfo(index=index) if index is not None else None,
         log=logged.append,
     )
     answer: Any = node.execute(context, dict(config or {}))
+    if inspect.iscoroutine(answer):
+        answer = asyncio.run(answer)
     patch = view.patch()
     return Visit(answer, patch, apply(base, patch), logged, view.reads)
 

@@ -1,0 +1,109 @@
+"""Circuit breakers: opening after failures in a row, failing fast, and the one probe that decides."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from domain.commands import Cancel, Erred
+from domain.errors import ErrorInfo, StepFailure
+from domain.execution import Execution
+from tests.support.workflows import Script, nodes_of
+from tests.support.worlds import World, closed_gates, held, run, until, world
+
+SECOND = 1_000_000
+FAULT = ValueError("down")
+GUARDED: dict[str, Any] = {"a": {"$breaker": {"failures": 2, "cooldown": "10s"}}}
+
+
+def code(execution: Execution) -> str:
+    """Why it failed, or its status."""
+    return execution.failure.error.code if execution.failure is not None else execution.status
+
+
+def state(here: World, node: str = "a") -> str | None:
+    """How the breaker of a node stands."""
+    view = here.engine.breakers.view(node)
+    return view.state if view is not None else None
+
+
+def test_it_opens_after_failures_in_a_row_and_fails_fast() -> None:
+    """The node is not asked again; the refusal is recoverable and says how long."""
+
+    async def test() -> None:
+        script = Script({"a": [FAULT, "x", FAULT, ("error", "returned"), "x"]})
+        async with world(nodes_of(script)) as here:
+            codes = [code(await here.run(GUARDED)) for _ in range(4)]
+            assert codes == ["NODE_ERROR", "completed", "NODE_ERROR", "NODE_ERROR"]  # a success begins the row anew
+            assert state(here) == "open"
+            refused = await here.run(GUARDED)
+            assert refused.failure is not None
+            error = refused.failure.error
+            assert (error.code, error.recoverable, error.details["retryInMs"]) == ("CIRCUIT_OPEN", True, 10_000)
+            assert script.order == "a a a a"
+
+    run(test())
+
+
+def test_one_probe_decides_when_the_time_is_over() -> None:
+    """A failure opens it for as long again, a success closes it."""
+
+    async def test() -> None:
+        script = Script({"a": [FAULT, FAULT, FAULT, "x", "x"]})
+        async with world(nodes_of(script)) as here:
+            for _ in range(2):
+                await here.run(GUARDED)
+            here.clock.time += 10 * SECOND
+            assert state(here) == "half-open"
+            assert code(await here.run(GUARDED)) == "NODE_ERROR"
+            assert code(await here.run(GUARDED)) == "CIRCUIT_OPEN"
+            here.clock.time += 10 * SECOND
+            assert code(await here.run(GUARDED)) == "completed"
+            assert (state(here), code(await here.run(GUARDED))) == ("closed", "completed")
+
+    run(test())
+
+
+def test_there_is_only_one_probe_at_a_time() -> None:
+    """Whoever comes while it is under way is refused; one that is cut short leaves the place to the next."""
+
+    async def test() -> None:
+        gates = closed_gates()
+        guarded = {"held": {"$breaker": {"failures": 1, "cooldown": "10s"}}}
+        async with world(nodes_of(Script(), held(gates))) as here:
+            policy = (
+                here.engine._programs.compile({"id": "w", "name": "W", "version": "1.0.0", "workflow": [guarded]})
+                .steps[0]
+                .options.breaker
+            )
+            assert policy is not None
+            here.engine.breakers.learn("held", policy, Erred(error=ErrorInfo(code="X", message="x")))
+            here.clock.time += 10 * SECOND
+            probe = await here.submit(guarded)
+            await gates["begun"].wait()
+            assert code(await here.run(guarded)) == "CIRCUIT_OPEN"
+            await here.ask(probe, Cancel(now=0))
+            await until(lambda: not here.engine._residents.get(probe))
+            gates["go"].set()
+            assert code(await here.run(guarded)) == "completed"
+            await asyncio.sleep(0)
+            assert state(here, "held") == "closed"
+
+    run(test())
+
+
+def test_what_is_the_callers_fault_is_no_failure_of_the_node() -> None:
+    """Bad parameters and states don't count, and a step without `$breaker` neither asks nor counts."""
+
+    async def test() -> None:
+        bad = StepFailure(ErrorInfo(type="validation", code="INVALID_PARAMETER", message="no"))
+        script = Script({"a": [bad, bad, bad, FAULT, FAULT, FAULT]})
+        async with world(nodes_of(script)) as here:
+            for _ in range(3):
+                await here.run(GUARDED)
+            assert state(here) == "closed"
+            for _ in range(3):
+                await here.run("a")
+            assert state(here) == "closed"
+
+    run(test())

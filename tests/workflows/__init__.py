@@ -1,0 +1,1 @@
+"""Real definitions, run whole."""
