@@ -110,7 +110,7 @@ class Engine:
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self.settings.stop_s)
             for task in late:
-                task.cancel()
+                self._runner.cut(task)
             await asyncio.gather(*late, return_exceptions=True)
         for live in self._residents:
             try:
@@ -121,6 +121,11 @@ class Engine:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
         self._runner.close()
+
+    @property
+    def sickness(self) -> str | None:
+        """Why nothing could be recorded a moment ago, or None."""
+        return self._writer.sickness
 
     # What people ask
 
@@ -212,7 +217,7 @@ class Engine:
             decided = live.execution  # what is answered: by the time that this is durable, it may have gone on
             if isinstance(command, Cancel):
                 for task in live.tasks.values():
-                    task.cancel()
+                    self._runner.cut(task)
             self._go_on(live)
             self._look_after(live)  # also if it can't be recorded: then it is folded again from the log
             try:
@@ -327,7 +332,7 @@ class Engine:
 
     def _unload(self, live: Live) -> None:
         for task in live.tasks.values():
-            task.cancel()
+            self._runner.cut(task)
         self._residents.drop(live)
 
     async def _revive(self, execution_id: str, error: ClewError) -> None:

@@ -23,6 +23,7 @@ from application.reading import execution_event, load
 from domain.durations import iso, microseconds
 from domain.errors import InvalidDefinition, NotFound, Unacceptable
 from domain.execution import Execution, Status
+from domain.problems import nearest
 from domain.program import Program
 
 MAX_PAGE: Final = 1_000
@@ -155,7 +156,9 @@ class Queries:
         for listing in self._nodes.listing():
             if listing.metadata.id == node_id:
                 return self._describe(listing)
-        raise NotFound(f"There is no node {node_id!r}.")
+        close = nearest(node_id, self._nodes.names())
+        hint = f" Did you mean {close!r}?" if close is not None else ""
+        raise NotFound(f"There is no node {node_id!r}.{hint}")
 
     def _describe(self, listing: NodeListing) -> dict[str, Any]:
         return describe_node(listing, self._breaker_of(listing.metadata.id))

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from traceback import format_exception
 from typing import Any, assert_never
+from weakref import WeakSet
 
 import msgspec
 
@@ -43,6 +44,7 @@ class NodeRunner:
     def __init__(self, nodes: Nodes, *, threads: int, secrets: Mapping[str, str]) -> None:
         self._nodes = nodes
         self._secrets = secrets
+        self._cut: WeakSet[asyncio.Task[None]] = WeakSet()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="clew-node")
 
     def close(self) -> None:
@@ -56,6 +58,11 @@ class NodeRunner:
             return node.effect(config) if node is not None else "writes"
         except Exception as error:
             raise StepFailure(raised(error)) from error
+
+    def cut(self, task: asyncio.Task[None]) -> None:
+        """Cancel a task that runs a node. A cancellation that does not come from here is the node's own."""
+        self._cut.add(task)
+        task.cancel()
 
     async def run(self, execution: Execution, branch: Branch, step: Step, prepared: Prepared) -> Ran:
         """Run the node of a visit that has begun. Never raises, but for cancellation: errors are outcomes."""
@@ -72,9 +79,10 @@ class NodeRunner:
             return Ran(outcome=outcome, patch=view.patch(), reads=tuple(sorted(view.reads)))
         except StepFailure as failure:
             return Ran(outcome=Erred(error=_sound(failure.error)))
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
-                raise  # the visit is cancelled; else it is the node's own, which may not end the branch without a word
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and asyncio.current_task() in self._cut:
+                raise
+            _take_back_cancelling()
             logger.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, _traceback(error))
             return Ran(outcome=Erred(error=raised(error)))
 
@@ -138,7 +146,12 @@ def _run_plain(node: WorkflowNode, context: ExecutionContext, config: dict[str, 
     try:
         answer = node.execute(context, config)
         return answer if inspect.isawaitable(answer) else _first_edge(answer, context)
-    except (StopIteration, SystemExit) as error:  # neither passes through a future
+    except (
+        StopIteration,
+        SystemExit,
+        KeyboardInterrupt,
+        GeneratorExit,
+    ) as error:  # none of them passes through a future
         raise StepFailure(raised(error)) from error
 
 
@@ -199,8 +212,8 @@ def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:
         case None:
             return Took(edge=None)
         case Edge(name=name, data=data):
-            if not isinstance(name, str) or not name:
-                raise _bad_answer(f"an Edge named {name!r}")
+            if not isinstance(name, str) or not name or name.endswith("?"):
+                raise _bad_answer(f"an Edge named {name!r} (a name without the `?` of its route)")
             plain = json.normal(data, f"the data of edge {name!r}")
             return Took(edge=json.normal(name, "the name of an edge"), data=plain)
         case Pass():
@@ -228,9 +241,11 @@ def _passed(answer: Pass, prepared: Prepared, node: WorkflowNode) -> Passed:
     return Passed(answer=plain, parameters=prepared.config if keeps else None)
 
 
-def _is_being_cancelled() -> bool:
+def _take_back_cancelling() -> None:
+    """A node that cancelled its own task has erred; the task goes on."""
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    while task is not None and task.cancelling():
+        task.uncancel()
 
 
 def _sound(error: ErrorInfo) -> ErrorInfo:
@@ -251,5 +266,10 @@ def raised(error: BaseException) -> ErrorInfo:
     """The error object of an exception that a node raised (LANGUAGE, section 5)."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    message = str(error).encode(errors="replace").decode() or name
+    try:
+        message = str(error).encode(errors="replace").decode() or name
+    except Exception:  # noqa: BLE001 - its own `__str__` can do anything
+        message = name
+    if isinstance(error, SystemExit):
+        message = f"the node called sys.exit({message})"
     return ErrorInfo(code="NODE_ERROR", message=message, recoverable=True, details={"class": name})

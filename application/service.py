@@ -120,7 +120,7 @@ class Service:
 
     def _working_engine(self) -> Engine:
         if self._engine is None:
-            raise Unavailable("The engine is not running.")
+            raise Unavailable("The engine is not running: start it first (`with Engine(...) as engine:`).")
         return self._engine
 
     # From another loop
@@ -167,4 +167,6 @@ class Service:
             self._log.position()
         except ClewError as error:
             return error.message
-        return None
+        if not self._thread.is_alive():
+            return "The engine has stopped. Start the service again."
+        return self._engine.sickness if self._engine is not None else None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
 from application.ports import Append, EventLog, Recorded, StoreUnavailable, VersionConflict
 
 MAX_WAITING: Final = 20_000
 """Events waiting for a commit, past which new work is refused until there is room."""
+
+SICK_S: Final = 5.0
+"""How long after a failed commit the service says that it is not ready."""
 
 Recording = asyncio.Future[tuple[Recorded, ...]]
 
@@ -26,6 +30,14 @@ class Writer:
         self._committed = committed
         self._waiting: list[tuple[Append, Recording]] = []
         self._events_waiting = 0
+        self._failed: tuple[float, str] | None = None
+
+    @property
+    def sickness(self) -> str | None:
+        """Why the last commit failed, if that was a moment ago; later nobody knows until it is tried again."""
+        if self._failed is None or monotonic() - self._failed[0] > SICK_S:
+            return None
+        return self._failed[1]
 
     def is_full(self) -> bool:
         """Whether new work must wait."""
@@ -49,10 +61,12 @@ class Writer:
             answers = self._log.append([append for append, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever went wrong, everyone who waits must be told
             problem = error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"The log failed: {error!r}")
+            self._failed = (monotonic(), problem.message)
             for _, recording in batch:
                 if not recording.done():
                     recording.set_exception(problem)
             return
+        self._failed = None
         last = 0
         for (_, recording), answer in zip(batch, answers, strict=True):
             if isinstance(answer, VersionConflict):

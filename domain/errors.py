@@ -70,7 +70,7 @@ class InvalidDefinition(ClewError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         errors = [problem for problem in problems if problem.severity == "error"]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        first = f"{errors[0].path or '/'}: {errors[0].message}" if errors else "no problems"
+        first = f"{errors[0].path}: {errors[0].message}".removeprefix(": ") if errors else "no problems"
         super().__init__(f"The workflow is not valid. {first}{more}")
         self.problems = problems
 

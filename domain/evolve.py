@@ -175,8 +175,8 @@ def _frames(branch: Branch, event: EdgeTaken, data: Any) -> tuple[Frame, ...]:
     if event.enter is None and not event.again:
         return frames
     item = data.get("item") if isinstance(data, dict) else None
-    if event.enter is None:
-        top = frames[-1]
+    if event.enter is None or event.again:
+        top = frames[-1] if event.enter is None else _keeping(frames[-1], event.enter)
         return (*frames[:-1], replace(top, index=top.index + 1, item=item, entries={}))
     entries = frames[-1].entries if frames else branch.entries
     entered = Frame(
@@ -188,6 +188,11 @@ def _frames(branch: Branch, event: EdgeTaken, data: Any) -> tuple[Frame, ...]:
         unset=event.enter.unset,
     )
     return (*frames, entered)
+
+
+def _keeping(frame: Frame, entry: LoopEntry) -> Frame:
+    """A frame that kept nothing until its first pass, which was not its first visit."""
+    return replace(frame, parameters=entry.parameters, saved=entry.saved, unset=entry.unset)
 
 
 def _bindings(branch: Branch, event: EdgeTaken, data: Any) -> tuple[Bound, ...]:

@@ -13,6 +13,8 @@ from domain.problems import pointer
 
 MAX_DEPTH: Final = 128
 """Deepest nesting of a value that a node may produce; bounds every recursion over values."""
+LONGEST_PLACE: Final = 200
+"""Characters of a place in a message: a value that contains itself has very long ones."""
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
 
@@ -84,6 +86,8 @@ def _key(key: Any, what: str, path: tuple[str | int, ...]) -> str:
 
 def _not_json(what: str, path: tuple[str | int, ...], found: str) -> StepFailure:
     place = pointer(*path)
+    if len(place) > LONGEST_PLACE:
+        place = place[:LONGEST_PLACE] + "…"
     return StepFailure(
         ErrorInfo(
             code="NOT_JSON",

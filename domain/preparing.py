@@ -19,7 +19,8 @@ from domain.scope import Scope
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """The resolved parameters of a visit, or (`failure`) why they can't be resolved; `warnings` either way.
 
-    `index` is the pass that a loop step is to decide on; `entering` says that the loop is entered by this visit.
+    `index` is the pass that a loop step is to decide on; `entering` says that its frame keeps no
+    parameters yet.
     """
 
     config: dict[str, Any]
@@ -57,15 +58,14 @@ def prepare(execution: Execution, branch: Branch, step: Step, node: WorkflowNode
     """Resolve a step's parameters against the state as it is now."""
     frame = _own_frame(branch, step)
     index = (frame.index + 1 if frame is not None else 0) if step.loop else None
-    entering = step.loop and frame is None
     if frame is not None and frame.parameters is not None:
         return Prepared(config=_own(frame.parameters, node), index=index)
     warnings: list[str] = []
     try:
         config = _resolve(scope_of(execution, branch, step), step, node, index=index or 0, warnings=warnings)
     except StepFailure as failure:
-        return Prepared(config={}, warnings=tuple(warnings), failure=failure.error, index=index, entering=entering)
-    return Prepared(config=_own(config, node), warnings=tuple(warnings), index=index, entering=entering)
+        return Prepared(config={}, warnings=tuple(warnings), failure=failure.error, index=index, entering=step.loop)
+    return Prepared(config=_own(config, node), warnings=tuple(warnings), index=index, entering=step.loop)
 
 
 def _own_frame(branch: Branch, step: Step) -> Frame | None:

@@ -60,7 +60,7 @@ def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route
     if taking.data is not None and step.options.output is not None:
         output_at = writes.store(step.options.output, taking.data)
     record_writes(draft, rules, taking, writes.ops)
-    entry = _entry(taking, writes.before) if route.body and not _revisits(branch, step) else None
+    entry = _entry(taking, writes.before) if route.body and _keeps_nothing(branch, step, taking) else None
     draft.record(_edge_taken(draft, rules, step, taking=taking, route=route, entry=entry, output_at=output_at))
     check_weight(draft.execution, rules)  # with the edge's data and the loop's frame
     _finish_route(draft, step, taking, route)
@@ -77,6 +77,17 @@ def _check_iterations(branch: Branch, step: Step) -> None:
 def _revisits(branch: Branch, step: Step) -> bool:
     """Whether the loop step is visited from its own body, its frame still open."""
     return len(branch.frames) > step.depth and branch.frames[step.depth].address == step.address
+
+
+def _keeps_nothing(branch: Branch, step: Step, taking: Taking) -> bool:
+    """Whether this edge says what the frame keeps: at entry, and at an iterator's first pass where that comes later.
+
+    It comes later when the loop was entered by an exit routed to `$continue`, before the iterator asked for a pass.
+    """
+    if not _revisits(branch, step):
+        return True
+    frame = branch.frames[step.depth]
+    return bool(taking.bind) and frame.parameters is None and not frame.saved and not frame.unset
 
 
 def _kept(route: Route) -> int:
@@ -172,7 +183,7 @@ def _edge_taken(
         target=target.address if target is not None else None,
         keep=-1 if stays else _kept(route),
         enter=entry,
-        again=route.body and entry is None,
+        again=route.body and _revisits(branch, step),
         bindings=_kept_bindings(branch, route, target),
         bind=Binding(block=route.binds, jump=route.jump) if route.binds and taking.edge == "error" else None,
         keeps_input=route.kind == "fail" or (step.keeps_input and not (route.leads and taking.edge in step.routes)),

@@ -132,7 +132,9 @@ class LogDatastore(SQLiteDatastore):
         """The writing connection if there is something to commit, else one of the readers."""
         pool = self.writers if commit else self.pool
         with self._in_use():
-            connection = pool.get_connection(is_writer=commit)
+            # Without `is_writer`: the pool's own lock for writers would stay taken for ever if the connection can't be
+            # made (a full disk). There is one writing connection, and whoever appends has a lock around that.
+            connection = pool.get_connection()
             try:
                 yield connection
             except BaseException:

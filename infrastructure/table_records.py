@@ -58,9 +58,7 @@ class Records:
 
     def replace(self, found: Found, record: dict[str, Any]) -> None:
         """Put a record in the place of another."""
-        self._connection.execute(
-            "UPDATE records SET record = ? WHERE seq = ?", (self._encoded(record), found.seq)
-        )
+        self._connection.execute("UPDATE records SET record = ? WHERE seq = ?", (self._encoded(record), found.seq))
         self._forget(found)
         self._look_up(found.seq, record)
 

@@ -21,6 +21,9 @@ TABLES: Final = sqlite_files.Identity("the tables", 0x436C6554, 1)
 FILE_NAME: Final = "tables.db"
 KEPT_OUTCOMES: Final = 10_000
 """Outcomes of visits that are remembered: far more than visits that a crash can interrupt at once."""
+KEPT_OUTCOME_BYTES: Final = 256 * 1024 * 1024
+LARGE_OUTCOME_BYTES: Final = 16 * 1024
+"""Outcomes are weighed only after one as large as this: so many smaller ones as are kept weigh less than the limit."""
 
 _SCHEMA: Final = (
     # The records of all tables, in the order in which they were inserted.
@@ -38,7 +41,7 @@ _SCHEMA: Final = (
     "content BLOB NOT NULL)",
     # What visits did, so that a second attempt after a crash gives the same and does nothing.
     "CREATE TABLE IF NOT EXISTS outcomes (seq INTEGER PRIMARY KEY AUTOINCREMENT, visit TEXT NOT NULL UNIQUE, "
-    "outcome TEXT NOT NULL)",
+    "outcome BLOB NOT NULL)",
     f"PRAGMA application_id={TABLES.application_id:d}",
     f"PRAGMA user_version={TABLES.schema_version:d}",
 )
@@ -102,12 +105,7 @@ class TableStore:
             if row is not None:
                 return msgspec.json.decode(row[0])
             outcome = work(connection)
-            connection.execute(
-                "INSERT INTO outcomes (visit, outcome) VALUES (?, ?)", (visit, json.encode(outcome).decode())
-            )
-            connection.execute(
-                "DELETE FROM outcomes WHERE seq <= (SELECT MAX(seq) FROM outcomes) - ?", (KEPT_OUTCOMES,)
-            )
+            _remember(connection, visit, json.encode(outcome))
         return outcome
 
     def close(self) -> None:
@@ -157,6 +155,18 @@ class TableStore:
             message = error.message.replace(str(path), f"the table store {path.name}")
             info = ErrorInfo(type="system", code=code or "TABLES_UNAVAILABLE", message=message, recoverable=True)
             raise StepFailure(info) from error
+
+
+def _remember(connection: sqlite3.Connection, visit: str, outcome: bytes) -> None:
+    """Keep an outcome, and forget the oldest ones past the limits."""
+    connection.execute("INSERT INTO outcomes (visit, outcome) VALUES (?, ?)", (visit, outcome))
+    connection.execute("DELETE FROM outcomes WHERE seq <= (SELECT MAX(seq) FROM outcomes) - ?", (KEPT_OUTCOMES,))
+    if len(outcome) >= LARGE_OUTCOME_BYTES:
+        connection.execute(
+            "DELETE FROM outcomes WHERE seq IN (SELECT seq FROM "
+            "(SELECT seq, SUM(LENGTH(outcome)) OVER (ORDER BY seq DESC) AS weight FROM outcomes) WHERE weight > ?)",
+            (max(KEPT_OUTCOME_BYTES, len(outcome)),),
+        )
 
 
 def not_configured(node: str) -> StepFailure:

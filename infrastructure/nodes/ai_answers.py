@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +25,7 @@ _CODES: Final = {
     503: "UNAVAILABLE",
 }
 _MAX_REASON: Final = 500
-_FENCED: Final = re.compile(r"```[A-Za-z]{0,10}\s*\n(.*)\n\s*```", re.DOTALL)
+_FENCE: Final = "```"
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,9 +91,8 @@ def checked(found: Completion, schema: Any) -> Any:
     Raises `INVALID_ANSWER`, recoverable: asked again, a model may do better.
     """
     details = {"finishReason": found.finish_reason, "answer": found.text[:_MAX_REASON]}
-    fenced = _FENCED.fullmatch(found.text.strip())
     try:
-        value = json.normal(msgspec.json.decode(fenced[1] if fenced else found.text), "the answer")
+        value = json.normal(msgspec.json.decode(_unfenced(found.text)), "the answer")
     except (msgspec.DecodeError, RecursionError, StepFailure) as error:
         cut = ": it was cut off at maxTokens" if found.finish_reason == "length" else ""
         raise _unusable(f"the model's answer is not JSON{cut}", **details) from error
@@ -104,6 +102,16 @@ def checked(found: Completion, schema: Any) -> Any:
         listed = [{"path": problem.path, "message": problem.message[:_MAX_REASON]} for problem in problems]
         raise _unusable(f"the model's answer breaks the schema at {first}", **details, problems=listed)
     return value
+
+
+def _unfenced(text: str) -> str:
+    """What is between a first line such as ```json and a last ```, else the whole text."""
+    stripped = text.strip()
+    head, _, rest = stripped.partition("\n")
+    language = head.removeprefix(_FENCE).strip()
+    if not head.startswith(_FENCE) or not rest.endswith(_FENCE) or not (language.isalnum() or not language):
+        return stripped
+    return rest.removesuffix(_FENCE)
 
 
 def refusal(response: Response, text: str) -> StepFailure:

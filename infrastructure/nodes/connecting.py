@@ -75,6 +75,8 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         raise failed("ADDRESS_REFUSED", f"{path} is no address of the network", type="configuration")
 
     async def _checked(self, host: str, port: int) -> list[str]:
+        if not 0 < port <= 65_535:
+            raise httpcore2.ConnectError(f"{port} is no port")
         try:
             found = await self._resolve(host_name(host), port)
         except (OSError, UnicodeError) as error:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import msgspec
-
-from domain import json
 from domain.durations import iso, microseconds
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
-from domain.patches import apply, assignment
-from domain.paths import MISSING, get
-from infrastructure.nodes.allowance import Allowance
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
 from infrastructure.nodes.companions import companion
-from infrastructure.nodes.fields import field
-from infrastructure.nodes.selections import MAX_RECORDS, Selection, selection_of
-from infrastructure.table_records import Records
+from infrastructure.nodes.selections import MAX_RECORDS, selection_of
+from infrastructure.nodes.table_operations import READING, Outcome, Request, perform
 from infrastructure.table_store import TableStore, not_configured
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Mapping
 
     from domain.context import ExecutionContext
@@ -42,25 +32,6 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
 _TABLE: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
 _FOUND: Final = ("find", "findMany", "update", "delete")
 """Operations that take `not_found` when no record matches."""
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operation did: the records it found or left, how many, and whether they are new."""
-
-    records: list[dict[str, Any]] = []
-    count: int = 0
-    inserted: bool = False
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation as asked for, with what its visit adds: the time, and the source of ids that it makes."""
-
-    operation: str
-    table: str
-    selection: Selection
-    data: Any
-    now: str
-    seed: str
 
 
 class Database(LibraryNode):
@@ -101,19 +72,14 @@ class Database(LibraryNode):
         request = _request(context, config)
         if self._tables is None:
             raise not_configured("database")
-        operation = request.operation
-        if operation in _READING:
-            with self._tables.reading() as connection:
-                outcome = _READING[operation](Records(connection, request.table), request)
-        else:
-            outcome = _write(self._tables, request)
+        outcome = perform(self._tables, request)
         for key, value in _state(request, outcome).items():
             context.state[key] = value
         return _edge(request, outcome)
 
     def effect(self, config: Mapping[str, Any]) -> Effect:
         """Reading operations are `reads`, the others `writes`."""
-        return "reads" if config.get("operation") in _READING else "writes"
+        return "reads" if config.get("operation") in READING else "writes"
 
     def state_keys(self, config: Mapping[str, Any]) -> frozenset[str] | None:
         """The keys of the operation, if that is a literal; all of them, if it is not."""
@@ -157,110 +123,6 @@ def _data(config: Mapping[str, Any]) -> Any:
     if len(listed) > MAX_RECORDS:
         raise invalid(f"data has {len(listed):,} records; at most {MAX_RECORDS:,} are taken at once", parameter="data")
     return listed
-
-
-# Reading
-
-
-def _find(records: Records, request: Request) -> Outcome:
-    found = request.selection._replace(limit=1).of(records)
-    return Outcome(records=[each.record for each in found], count=len(found))
-
-
-def _find_many(records: Records, request: Request) -> Outcome:
-    found = request.selection.of(records)
-    return Outcome(records=[each.record for each in found], count=len(found))
-
-
-def _count(records: Records, request: Request) -> Outcome:
-    return Outcome(count=sum(1 for _ in request.selection.matches(records)))
-
-
-_READING: Final[dict[str, Callable[[Records, Request], Outcome]]] = {
-    "find": _find,
-    "findMany": _find_many,
-    "list": _find_many,
-    "count": _count,
-}
-
-
-# Writing
-
-
-def _write(tables: TableStore, request: Request) -> Outcome:
-    def work(connection: sqlite3.Connection) -> Any:
-        return msgspec.to_builtins(_WRITING[request.operation](Records(connection, request.table), request))
-
-    visit = sha256(request.seed.encode()).hexdigest()
-    return msgspec.convert(tables.once(visit, work), Outcome)
-
-
-def _insert(records: Records, request: Request) -> Outcome:
-    allowance = Allowance()
-    data = request.data if isinstance(request.data, list) else [request.data]
-    stored = [allowance.made(_inserted(records, each, request, place)) for place, each in enumerate(data)]
-    return Outcome(records=stored, count=len(stored), inserted=True)
-
-
-def _inserted(records: Records, data: Mapping[str, Any], request: Request, place: int) -> dict[str, Any]:
-    """A record as it is stored: under its own id or one that the visit always makes the same."""
-    identity = data.get("id")
-    if identity is None:
-        identity = sha256(f"{request.seed}/{place}".encode()).hexdigest()[:32]
-        known = next(records.where({("id",): identity}), None)
-        if known is not None:  # by an attempt of this visit whose outcome is no longer remembered
-            return known.record
-    elif isinstance(identity, bool) or not isinstance(identity, (str, int, float)) or identity == "":
-        raise invalid(f"an id is a text or a number, not {shown(identity)}", parameter="data.id")
-    times = {"createdAt": data.get("createdAt", request.now), "updatedAt": data.get("updatedAt", request.now)}
-    record = {**data, "id": identity, **times}
-    records.add(record)
-    return record
-
-
-def _update(records: Records, request: Request) -> Outcome:
-    """Lay the fields over what is there. An id stays: one in the data says which record is meant."""
-    changed = []
-    allowance = Allowance()
-    for found in request.selection.of(records):
-        record = {**found.record, **request.data, "updatedAt": request.now}
-        record.update({key: found.record[key] for key in ("id", "createdAt") if key in found.record})
-        records.replace(found, record)
-        changed.append(allowance.made(record))
-    return Outcome(records=changed, count=len(changed))
-
-
-def _upsert(records: Records, request: Request) -> Outcome:
-    """Update what is meant; insert, with the fields that the query asks for, where there is nothing."""
-    if request.selection.narrows:
-        updated = _update(records, request)
-        if updated.count:
-            return updated
-    data = request.data
-    for name, value in request.selection.query.items():
-        path = field(name, "query").path
-        if get(data, path) is MISSING:
-            data = apply(data, (assignment(data, path, json.copy(value)),))
-    return _insert(records, msgspec.structs.replace(request, data=data))
-
-
-def _delete(records: Records, request: Request) -> Outcome:
-    found = request.selection.of(records)
-    for each in found:
-        records.remove(each)
-    return Outcome(records=[each.record for each in found], count=len(found))
-
-
-_WRITING: Final[dict[str, Callable[[Records, Request], Outcome]]] = {
-    "insert": _insert,
-    "createMany": _insert,
-    "update": _update,
-    "upsert": _upsert,
-    "delete": _delete,
-}
-
-
-# What the workflow sees
 
 
 def _state(request: Request, outcome: Outcome) -> dict[str, Any]:

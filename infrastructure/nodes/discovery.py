@@ -74,7 +74,10 @@ def load_file(path: Path) -> list[type[WorkflowNode]]:
 
 
 def node_classes(module: ModuleType) -> list[type[WorkflowNode]]:
-    """The concrete node classes that a module defines itself; not what it imports, nor what begins with `_`."""
+    """The node classes that a module defines itself; not what it imports, nor what begins with `_`.
+
+    An abstract one is a base for others, unless it describes itself: then it was meant as a node, and lacks something.
+    """
     found = [
         value
         for name, value in vars(module).items()
@@ -82,7 +85,7 @@ def node_classes(module: ModuleType) -> list[type[WorkflowNode]]:
         and issubclass(value, WorkflowNode)
         and value.__module__ == module.__name__
         and not name.startswith("_")
-        and not inspect.isabstract(value)
+        and (not inspect.isabstract(value) or "metadata" in vars(value))
     ]
     return list(dict.fromkeys(found))  # a class may have two names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator
 from functools import cache
@@ -15,8 +16,6 @@ import msgspec
 from infrastructure.nodes.connecting import ExchangeFailed, GuardedBackend, Resolve, failed, resolve_host
 
 if TYPE_CHECKING:
-    import ssl
-
     from infrastructure.nodes.addresses import HostPatterns
 
 MAX_REQUEST_BYTES: Final = 4_194_304
@@ -199,8 +198,16 @@ def _unreachable(request: Request, error: BaseException) -> ExchangeFailed:
     """What went wrong below HTTP. Nothing of the URL beyond its place is repeated: its query may hold a secret."""
     if isinstance(error, (httpx2.UnsupportedProtocol, httpcore2.UnsupportedProtocol)):
         return failed("ADDRESS_REFUSED", f"{_place(request.url)} redirects to what is not http or https")
+    if _is_untrusted(error):
+        return failed("CERTIFICATE_REFUSED", f"{_place(request.url)} has no certificate that holds for it: {error}")
     reason = str(error) or type(error).__name__
     return failed("NETWORK_ERROR", f"{_place(request.url)} can't be reached: {reason}", recoverable=True)
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _place(url: str) -> str:

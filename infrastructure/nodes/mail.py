@@ -65,9 +65,11 @@ class MailServer:
         return {address: answer[0] for address, answer in refused.items()}
 
     def _connected(self) -> smtplib.SMTP:
+        name = self.sender.domain  # what it would find by itself is the machine's name, after a look-up of any length
         if not self.tls:
-            return smtplib.SMTP(self.host, self.port, timeout=SMTP_TIMEOUT_S)
-        return smtplib.SMTP_SSL(self.host, self.port, timeout=SMTP_TIMEOUT_S, context=ssl.create_default_context())
+            return smtplib.SMTP(self.host, self.port, local_hostname=name, timeout=SMTP_TIMEOUT_S)
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(self.host, self.port, local_hostname=name, timeout=SMTP_TIMEOUT_S, context=context)
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):

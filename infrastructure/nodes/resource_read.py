@@ -57,6 +57,6 @@ def _content(resource: Resource, response_type: str) -> Any:
         return text_of(resource)
     try:
         return json.normal(msgspec.json.decode(resource.content), "the resource")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # RecursionError: nested a thousand deep
         message = f"{resource.about['path']} is not JSON: {error}"
         raise StepFailure(ErrorInfo(type="validation", code="NOT_JSON", message=message)) from error

@@ -16,6 +16,7 @@ from infrastructure.nodes.mail import Letter, MailServer, addresses, one_line, w
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from email.headerregistry import Address
 
     from domain.context import ExecutionContext
 
@@ -52,25 +53,15 @@ class SendEmail(LibraryNode):
         """Send one message."""
         if "subject" not in config and "body" not in config:
             raise invalid("sendEmail needs a subject or a body", parameter="subject")
-        to, cc, bcc, reply_to = (addresses(config.get(name, []), name) for name in ("to", "cc", "bcc", "replyTo"))
+        people = {name: addresses(config.get(name, []), name) for name in ("to", "cc", "bcc", "replyTo")}
         if self._server is None:
-            return self._unready(
-                context, config, "EMAIL_NOT_CONFIGURED", "this service has no mail server: set CLEW_SMTP_URL"
-            )
-        if not to:
+            message = "this service has no mail server: set CLEW_SMTP_URL and CLEW_SMTP_FROM"
+            return self._unready(context, config, "EMAIL_NOT_CONFIGURED", message)
+        if not people["to"]:
             return self._unready(context, config, "NO_RECIPIENT", "to holds no address")
-        letter = Letter(
-            message_id=f"<{context.idempotency_key}@{self._server.sender.domain}>",
-            sent_at=context.now(),
-            to=to,
-            cc=cc,
-            reply_to=reply_to,
-            subject=one_line(config.get("subject", ""), "subject"),
-            text=_text(config.get("body")),
-            html=config.get("html"),
-        )
-        recipients = list(dict.fromkeys(address.addr_spec for address in (*to, *cc, *bcc)))
-        refused = _send(self._server, letter, recipients)
+        letter = _letter(context, config, people, self._server.sender.domain)
+        recipients = [address.addr_spec for name in ("to", "cc", "bcc") for address in people[name]]
+        refused = _send(self._server, letter, list(dict.fromkeys(recipients)))
         if refused:
             context.log(f"the mail server refused some recipients: {refused}")
         return _sent(context, letter, refused)
@@ -85,6 +76,21 @@ class SendEmailDashed(SendEmail):
     """`sendEmail` under its other name."""
 
     metadata = msgspec.structs.replace(SendEmail.metadata, id="send-email")
+
+
+def _letter(
+    context: ExecutionContext, config: Mapping[str, Any], people: Mapping[str, list[Address]], domain: str
+) -> Letter:
+    return Letter(
+        message_id=f"<{context.idempotency_key}@{domain}>",
+        sent_at=context.now(),
+        to=people["to"],
+        cc=people["cc"],
+        reply_to=people["replyTo"],
+        subject=one_line(config.get("subject", ""), "subject"),
+        text=_text(config.get("body")),
+        html=config.get("html"),
+    )
 
 
 def _text(body: Any) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1:8484"
 Function = TypeVar("Function", bound=Callable[..., Any])
 FOLDER = click.Path(file_okay=False, path_type=Path)
+NODE_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class Place(NamedTuple):
@@ -67,7 +68,9 @@ def place_options(function: Function) -> Function:
 def nodes_option(function: Function) -> Function:
     """Add --nodes, repeatable, as `nodes_dirs`."""
     help_text = "A folder of node files; repeatable. [env: CLEW_NODES]"
-    return click.option("--nodes", "nodes_dirs", type=FOLDER, multiple=True, metavar="DIR", help=help_text)(function)
+    return click.option("--nodes", "nodes_dirs", type=NODE_FOLDER, multiple=True, metavar="DIR", help=help_text)(
+        function
+    )
 
 
 def json_option(function: Function) -> Function:

@@ -183,9 +183,10 @@ def _problems_of(error: ClewError) -> tuple[Problem, ...]:
 
 
 def _located(text: bytes, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """The problems of a body with their places; those of the query (`?name`) and of headers have none."""
+    """The problems of a body with their places, in order; those of the query (`?name`) and of headers have none."""
     placed = iter(locate(text, [problem for problem in problems if _is_in_body(problem)]))
-    return tuple(next(placed) if _is_in_body(problem) else problem for problem in problems)
+    found = [next(placed) if _is_in_body(problem) else problem for problem in problems]
+    return tuple(sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
 
 _OUTSIDE: Final = re.compile(r"\?")

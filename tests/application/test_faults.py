@@ -207,3 +207,21 @@ def test_running_executions_go_on_at_the_start_and_resumes_are_events() -> None:
             assert not any(there.count(execution_id, Resumed) for execution_id in ids)
 
     run(test())
+
+
+def test_a_failed_commit_is_told_for_a_while() -> None:
+    """The service is not ready just after one, and is again when the next one succeeds."""
+
+    async def test() -> None:
+        log = FailingLog()
+        async with world(nodes_of(Script()), log=log) as here:
+            told = [here.engine.sickness]
+            log.failures = 1
+            with pytest.raises(StoreUnavailable):
+                await here.submit("a")
+            told.append(here.engine.sickness)
+            await here.run("a")
+            told.append(here.engine.sickness)
+            assert told == [None, "The disk is full.", None]
+
+    run(test())

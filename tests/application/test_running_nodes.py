@@ -314,3 +314,69 @@ def test_an_overlay_that_raises_is_its_steps_error() -> None:
             assert (ended.failure.error.code, ended.failure.error.message) == ("NODE_ERROR", "no overlay")
 
     run(test())
+
+
+class Wild(BaseException):
+    """Nothing that `except Exception` would see."""
+
+
+class Mute(Exception):
+    """Raises even when it is asked what it says."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def _raising(error: BaseException) -> Any:
+    def act(context: Any, config: Any) -> Any:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize("inline", [True, False], ids=["inline", "thread"])
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt(), Wild("base"), GeneratorExit(), Mute(), SystemExit(4)],
+    ids=lambda error: type(error).__name__,
+)
+def test_nothing_that_a_node_raises_reaches_the_engine(error: BaseException, inline: bool) -> None:
+    """It is the step's error, which its route can take, and the engine goes on."""
+
+    async def test() -> None:
+        async with world(nodes_of(Script(), node("doer", _raising(error), inline=inline))) as here:
+            ended = await here.run({"doer": {"error?": {"$.seen": "{{error.details.class}}"}}})
+            assert ended.status == "completed"
+            assert ended.state["seen"].endswith(type(error).__name__)
+            assert (await here.run("a")).status == "completed"
+
+    run(test())
+
+
+def test_a_node_that_cancels_its_own_task_errs() -> None:
+    """Once: it is not taken for a cancellation of the execution, nor tried again without end."""
+
+    async def cancel_oneself(context: Any, config: Any) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async def test() -> None:
+        async with world(nodes_of(Script(), node("doer", cancel_oneself))) as here:
+            ended = await here.run("doer")
+            assert ended.failure is not None and ended.failure.error.code == "NODE_ERROR"
+            assert here.count(ended.id, NodeStarted) == 1
+
+    run(test())
+
+
+def test_an_edge_with_the_mark_of_a_route_is_refused() -> None:
+    """No definition could route it."""
+
+    async def test() -> None:
+        async with world(nodes_of(Script(), node("doer", lambda context, config: Edge("x?")))) as here:
+            ended = await here.run("doer")
+            assert ended.failure is not None and ended.failure.error.code == "INVALID_ANSWER"
+
+    run(test())

@@ -100,7 +100,7 @@ def test_a_definition_that_is_no_object(definition: Any) -> None:
         ([{"a": {"x?": [5]}}], [("SCHEMA", "/workflow/0/a/x?/0")]),
         ([{"a": {"?": "b"}}], [("SCHEMA", "/workflow/0/a/?")]),
         (["missing"], [("UNKNOWN_NODE", "/workflow/0")]),
-        ([{"x": {"$node": "missing"}}], [("UNKNOWN_NODE", "/workflow/0/x")]),
+        ([{"x": {"$node": "missing"}}], [("UNKNOWN_NODE", "/workflow/0/x/$node")]),
         ([{"a": {"x?": "missing"}}], [("UNKNOWN_TARGET", "/workflow/0/a/x?")]),
         ([{"a": {"x?": "$emd"}}], [("UNKNOWN_TARGET", "/workflow/0/a/x?")]),
         ([{"c": {"x?": "b"}}, "b", "b"], [("AMBIGUOUS_TARGET", "/workflow/0/c/x?")]),
@@ -357,3 +357,16 @@ def test_an_unknown_target_says_nothing_of_what_is_behind_it() -> None:
 def test_an_output_of_null_is_refused() -> None:
     """`$output` is a key or false; null says neither."""
     assert errors_of({"a": {"$output": None}}) == [("INVALID_OPTION", "/workflow/0/a/$output")]
+
+
+def test_a_node_of_a_later_release_is_no_typing_error() -> None:
+    """What the language has and this release has not is said so, without a name that might have been meant."""
+    (problem,) = [one for one in problems_of(workflow({"parallel": {"x?": {}}}), NODES) if one.severity == "error"]
+    assert (problem.code, problem.nearest) == ("UNKNOWN_NODE", None)
+    assert "does not run it yet" in problem.message
+
+
+def test_a_node_id_that_is_to_be_resolved_is_refused_at_its_place() -> None:
+    """`$node` is a literal."""
+    (problem,) = [one for one in problems_of(workflow({"a": {"$node": "{{$.x}}"}}), NODES) if one.severity == "error"]
+    assert (problem.path, "literal" in problem.message) == ("/workflow/0/a/$node", True)

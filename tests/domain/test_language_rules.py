@@ -374,7 +374,7 @@ def test_the_shape_of_a_returned_error(data: Any, error: ErrorInfo, run: Any) ->
         (KeyError("k"), "'k'", "KeyError"),
         (ZeroDivisionError(), "ZeroDivisionError", "ZeroDivisionError"),
         (StopIteration("over"), "over", "StopIteration"),
-        (SystemExit(3), "3", "SystemExit"),
+        (SystemExit(3), "the node called sys.exit(3)", "SystemExit"),
         (TimeoutError("theirs"), "theirs", "TimeoutError"),
     ],
     ids=lambda value: type(value).__name__,

@@ -7,6 +7,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from application.ports import Append, StoreUnavailable, VersionConflict
 from infrastructure import sqlite_log
 from infrastructure.chain import broken_link
 from infrastructure.sqlite_log import SqliteLog, open_log
-from infrastructure.sqlite_recorder import LogConnection
+from infrastructure.sqlite_recorder import LogConnection, LogConnectionPool, LogRecorder
 from tests.contracts.samples import append, must, said, told
 
 if TYPE_CHECKING:
@@ -156,6 +157,27 @@ def test_a_full_disk_records_nothing_and_passes(log: SqliteLog) -> None:
     assert told(log.read("x")) == [1]
     assert must(log.append([append("x", 1, 2)])[0])[0].version == 2
     assert broken_link(log.rows("x")) is None
+
+
+def test_a_disk_too_full_to_open_the_log_anew_passes(log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While no writing connection can be made every append says so at once; when one can, the log goes on."""
+    log.append([append("x", 0, 1)])
+
+    def refuse(*_: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    with monkeypatch.context() as full:
+        full.setattr(LogConnectionPool, "_prepare", refuse)
+        full.setattr(LogRecorder, "insert", refuse)
+        began = monotonic()
+        for _ in range(4):
+            with pytest.raises(StoreUnavailable, match="full disk"):
+                log.append([append("x", 1, 2)])
+        assert monotonic() - began < 10
+    assert must(log.append([append("x", 1, 2)])[0])[0].version == 2
+    assert told(log.read("x")) == [1, 2]
 
 
 def test_an_input_output_error_records_nothing_and_the_file_is_opened_anew(log: SqliteLog, path: Path) -> None:

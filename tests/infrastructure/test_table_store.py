@@ -98,10 +98,24 @@ def test_only_so_many_outcomes_are_remembered(store: TableStore, monkeypatch: py
     """The newest."""
     monkeypatch.setattr(table_store, "KEPT_OUTCOMES", 3)
     for number in range(5):
-        store.once(str(number), lambda connection, number=number: number)
+        store.once(str(number), lambda connection: "done")
     with store.reading() as connection:
         kept = [row[0] for row in connection.execute("SELECT visit FROM outcomes ORDER BY seq")]
     assert kept == ["2", "3", "4"]
+
+
+def test_large_outcomes_push_out_old_ones(store: TableStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their weight together; the newest always stays."""
+    monkeypatch.setattr(table_store, "KEPT_OUTCOME_BYTES", 100)
+    monkeypatch.setattr(table_store, "LARGE_OUTCOME_BYTES", 40)
+    for visit, size in [("small", 10), ("a", 30), ("b", 50), ("c", 40)]:
+        store.once(visit, lambda connection, size=size: "x" * (size - 2))  # type: ignore[misc]
+    with store.reading() as connection:
+        kept = [row[0] for row in connection.execute("SELECT visit FROM outcomes ORDER BY seq")]
+        assert kept == ["b", "c"]
+    store.once("huge", lambda connection: "x" * 500)
+    with store.reading() as connection:
+        assert [row[0] for row in connection.execute("SELECT visit FROM outcomes ORDER BY seq")] == ["huge"]
 
 
 def test_threads_write_and_read_together(store: TableStore) -> None:

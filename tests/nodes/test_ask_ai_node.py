@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -202,6 +203,18 @@ def test_answers_that_are_not_json(text: str) -> None:
     assert visit.code == "INVALID_ANSWER"
     assert visit.data["recoverable"] is True
     assert visit.data["details"]["answer"] == text[:500]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```" + "\n" * 900_000 + "x", "```json\n" * 100_000, "```\n" + "```" * 200_000 + "x"],
+    ids=["lines", "openings", "fences"],
+)
+def test_fences_are_looked_for_in_linear_time(text: str) -> None:
+    """A model may answer anything."""
+    began = time.monotonic()
+    assert ask(says(text), responseFormat="json")[0].code in ("INVALID_ANSWER", "RESPONSE_TOO_LARGE")
+    assert time.monotonic() - began < 2.0
 
 
 def test_an_answer_that_was_cut_off_says_so() -> None:

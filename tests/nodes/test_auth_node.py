@@ -20,7 +20,7 @@ from tests.support.engines import everything, service_on
 from tests.support.nodes import Visit, run
 from tests.support.workflows import workflow
 
-PASSWORD = "correct horse, Ünicode"  # noqa: S105 - the point of the test
+PASSWORD = "correct horse, Ünicode"
 KNOWN = passwords.hashed(PASSWORD)
 
 
@@ -106,7 +106,7 @@ def test_verify_signature(message: str, secret: str, change: Any, edge: str) -> 
         assert visit.state == {"signatureValid": edge == "valid"}
 
 
-SECRET = "s3cret-value"  # noqa: S105 - the point of the test
+SECRET = "s3cret-value"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,10 @@ SECRET = "s3cret-value"  # noqa: S105 - the point of the test
         ({"operation": "sign", "data": {"secret": SECRET}}, "data.message is a text"),
         ({"operation": "verify_signature", "data": SECRET, "secret": SECRET}, "{message, signature}"),
         ({"operation": "verify_signature", "data": {"message": SECRET}, "secret": SECRET}, "data.signature"),
-        ({"operation": "verify_signature", "data": {"message": SECRET, "signature": SECRET}}, "needs the parameter secret"),
+        (
+            {"operation": "verify_signature", "data": {"message": SECRET, "signature": SECRET}},
+            "needs the parameter secret",
+        ),
         ({"operation": "sign", "data": SECRET, "secret": {"key": SECRET}}, "secret is a string, not object"),
     ],
 )
@@ -156,6 +159,7 @@ def test_bad_input_is_an_error_that_shows_nothing(config: dict[str, Any], says: 
         "",
         "$scrypt$" * 1000,
     ],
+    ids=lambda known: "",  # the hash has a new salt in every process
 )
 def test_a_hash_from_elsewhere_can_not_ask_for_everything(known: str) -> None:
     """Memory and time are bounded before anything is computed."""
@@ -190,5 +194,5 @@ def test_no_event_holds_a_password_or_a_key() -> None:
 def test_it_only_reads() -> None:
     """Its result is recorded and used again; a hash that is made anew does no harm."""
     assert Auth().effect({"operation": "hash"}) == "reads"
-    assert Auth().state_keys({"operation": "sign"}) == {"signature"}
-    assert Auth().state_keys({}) == {"hashedPassword", "authValid", "authToken", "signature", "signatureValid"}
+    assert Auth().state_keys({"operation": "sign"}) == frozenset({"signature"})
+    assert Auth().state_keys({}) == frozenset(Auth.metadata.outputs or ())

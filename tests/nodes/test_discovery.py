@@ -293,3 +293,16 @@ def test_the_example_tells_licences(
     monkeypatch.syspath_prepend(str(tmp_path))
     items: list[dict[str, Any]] = run(installed_licences()).data["items"]
     assert {"name": "A_sample.package", "version": "1.0", "licence": licence} in items
+
+
+def test_a_node_without_execute_is_reported(tmp_path: Path) -> None:
+    """A class that describes itself was meant as a node; a base without a description was not."""
+    (tmp_path / "half.py").write_text(
+        "from clew import NodeMetadata, WorkflowNode\n"
+        "class Base(WorkflowNode):\n    pass\n"
+        "class Half(WorkflowNode):\n    metadata = NodeMetadata(id='half', name='Half', version='1.0.0')\n"
+    )
+    registry = NodeRegistry()
+    registry.discover(tmp_path)
+    (problem,) = registry.problems()
+    assert (problem.line, "Half has no `execute`" in problem.message) == (4, True)

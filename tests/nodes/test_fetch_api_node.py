@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -340,6 +341,15 @@ def test_a_redirect_to_another_scheme_is_refused() -> None:
         assert fetch(server.url("/g")).code == "ADDRESS_REFUSED"
 
 
+@pytest.mark.parametrize(
+    "to", ["http://127.0.0.1:99999/", "http://127.0.0.1:0/", "http://a b/", "http://[::1/", "http://"]
+)
+def test_a_redirect_to_nowhere(to: str) -> None:
+    """Is an error like any other."""
+    with web(lambda asked: redirect(to)) as server:
+        assert fetch(server.url()).edge == "error"
+
+
 def test_a_name_that_resolves_to_a_private_address_is_refused() -> None:
     """What counts is the address, and each attempt resolves and checks anew."""
     with web(echo) as server:
@@ -432,6 +442,28 @@ def test_tls_is_spoken_with_the_name_not_the_address() -> None:
     assert names == ["api.example.com"]
 
 
+def test_a_certificate_that_does_not_hold_is_not_tried_again() -> None:
+    """Another attempt would find the same one."""
+
+    class Stream(httpcore2.AsyncMockStream):
+        async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
+            try:
+                raise ssl.SSLCertVerificationError("mismatch")
+            except ssl.SSLError as error:  # as the real backend does: the pool keeps the context, and loses the cause
+                raise httpcore2.ConnectError(str(error)) from error
+
+    class Inner(Recorder):
+        async def connect_tcp(self, host: str, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
+            return Stream([])
+
+    node = FetchApi()
+    node._door._backend = GuardedBackend(HostPatterns(), resolving("8.8.8.8"), inner=Inner())
+    visit = run(node, {"url": "https://api.example.com/"})
+    assert visit.code == "CERTIFICATE_REFUSED"
+    assert visit.data["recoverable"] is False
+    nothing_there(visit)
+
+
 def test_a_unix_socket_is_never_connected_to() -> None:
     """The backend refuses what it can't check."""
     with pytest.raises(ExchangeFailed):
@@ -446,6 +478,9 @@ def test_a_unix_socket_is_never_connected_to() -> None:
         {"url": "example.com"},
         {"url": "http://"},
         {"url": "http://[::1/"},
+        {"url": "http://example.com:99999/"},
+        {"url": "http://example.com:0/"},
+        {"url": "http://example.com/a\nb"},
         {"url": "http://user:s3cret@example.com/"},
         {"url": "http://example.com/" + "x" * 9_000},
         {"url": ""},
@@ -482,3 +517,26 @@ def test_retries_of_the_engine_use_one_idempotency_key() -> None:
     assert run_.state["apiResponse"] == {"ok": True}
     assert len({asked.headers["idempotency-key"] for asked in server.asked}) == 1
     assert len(server.asked) == 3
+
+
+def test_a_request_ends_before_its_step() -> None:
+    """With the same time for both, the request says that it was too slow, and the state is that of a network failure."""
+    with web(lambda asked: Reply(wait_s=1.0)) as server:
+        step = {"url": server.url(), "timeout": 300, "$timeout": 300, "error?": "empty"}
+        definition = {"id": "w", "name": "w", "version": "1.0.0", "workflow": [{"fetchApi": step}]}
+        nodes = standard_registry(files_root=None, entry_points=False, outside=Outside(allowed=LOCAL))
+        found = ran(definition, nodes)
+    assert found.visits == ["fetchApi error", "empty nothing"]
+    assert found.state["apiStatus"] == 0
+    assert found.state["fetchApi_output"]["code"] == "REQUEST_TIMEOUT"
+
+
+def test_a_step_whose_time_is_up_hangs_up() -> None:
+    """The request is given up with the step, and writes nothing."""
+    with web(lambda asked: Reply(wait_s=1.0)) as server:
+        step = {"url": server.url(), "$timeout": 200, "error?": "empty"}
+        definition = {"id": "w", "name": "w", "version": "1.0.0", "workflow": [{"fetchApi": step}]}
+        nodes = standard_registry(files_root=None, entry_points=False, outside=Outside(allowed=LOCAL))
+        found = ran(definition, nodes)
+    assert "NODE_TIMEOUT" in found.log
+    assert "apiStatus" not in found.state

@@ -184,10 +184,10 @@ def test_the_same_over_executions(runs: Runs, before: list[Any], now: list[Any],
 
 def test_compared_fields_count(runs: Runs) -> None:
     """The others may differ; null is not missing."""
-    by_id = {"compareMode": "selected_fields", "fieldsToCompare": ["id", "x"]}
+    by_id: dict[str, Any] = {"compareMode": "selected_fields", "fieldsToCompare": ["id", "x"]}
     runs([{"id": 1, "n": 1}, {"id": 2, "x": None}], **by_id)
     assert runs.kept([{"id": 1, "n": 2}, {"id": 2}, {"id": 2, "x": None}], **by_id) == [{"id": 2}]
-    but_time = {"compareMode": "all_except", "fieldsToExclude": ["at"]}
+    but_time: dict[str, Any] = {"compareMode": "all_except", "fieldsToExclude": ["at"]}
     runs([{"id": 9, "at": 1}], **but_time)
     assert runs.kept([{"id": 9, "at": 2}], **but_time) == []
 

@@ -147,6 +147,8 @@ def test_response_types(resources: Resources) -> None:
     refused = resources.read(path="a.txt", responseType="json")
     assert refused.code == "NOT_JSON"
     assert refused.state == {"resourceContent": None, "resourceMetadata": None}
+    resources.write("deep", "[" * 100_000)
+    assert resources.read(path="deep", responseType="json").code == "NOT_JSON"
     resources.write("a.png", "/w==", type="image")
     assert resources.read(path="a.png").code == "NOT_UTF8"
     assert resources.read(path="a.png", responseType="json").code == "NOT_JSON"
@@ -203,7 +205,12 @@ def test_list(library: Resources, config: dict[str, Any], names: list[str], tota
     assert [about["name"] for about in visit.data["items"]] == names
     assert visit.data["count"] == total
     more = offset + len(names) < total
-    assert visit.data["pagination"] == {"limit": limit, "offset": offset, "total": total, "hasMore": more and offset < total}
+    assert visit.data["pagination"] == {
+        "limit": limit,
+        "offset": offset,
+        "total": total,
+        "hasMore": more and offset < total,
+    }
     assert visit.state == {"resourceList": visit.data["items"], "resourceCount": total}
     assert all("content" not in about for about in visit.data["items"])
 

@@ -85,7 +85,10 @@ def web(answer: Callable[[Asked], Reply]) -> Iterator[Web]:
         def log_message(self, format: str, *args: Any) -> None:
             """Silence: the tests look at `asked`."""
 
-    with _served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+
+    with _served(Server(("127.0.0.1", 0), Handler)) as port:
         yield Web(port, asked)
 
 
