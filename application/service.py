@@ -29,7 +29,8 @@ LIST_WAIT_S: Final = 2.0
 class Service:
     """One store, its engine and its lists. Start it, ask it from any thread or loop, stop it.
 
-    `make_engine` is called on the engine's own loop with what is to be called after each commit.
+    `make_engine` is called on the engine's own loop with what is to be called after each commit, `release` at the end of
+    a stop.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Service:
         nodes: Nodes,
         programs: Programs,
         make_engine: Callable[[Callable[[int], None]], Engine],
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         self.nodes = nodes
         self.programs = programs
@@ -48,6 +50,7 @@ class Service:
         self._views = views
         self._projector = Projector(log, views)
         self._make_engine = make_engine
+        self._release = release
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run_loop, name="clew-engine", daemon=True)
@@ -67,7 +70,7 @@ class Service:
     def stop(self) -> None:
         """Stop beginning steps, record what is known, and release the store. Safe to call once, started or not."""
         was_ready, self.ready = self.ready, False
-        if self._engine is not None and self._loop is not None:
+        if self._engine is not None and self._loop is not None and self._thread.is_alive():
             self._run(self._engine.stop()).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -76,6 +79,7 @@ class Service:
         self._projector.stop()
         self._views.close()
         self._log.close()
+        self._release()
 
     def _finish_lists(self) -> None:
         """Bring the lists to the head of the log: whoever only reads this store afterwards can't."""

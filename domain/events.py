@@ -107,9 +107,9 @@ class EdgeTaken(VisitEvent, frozen=True, kw_only=True):
 
     `output` is the edge's data, or `outputAt` the pointer of the place where the visit's own patch has it. `target` is
     the address of the next step (null: the branch is at its end). `keep` is the number of loop frames that stay (absent:
-    all); `enter` pushes the step's own frame, `again` begins its next pass (with
-    `enter`: says now what that frame keeps). `bindings` is the number of bindings of
-    `error` that stay (absent: all), `bind` one more. `reads` are the top-level state keys that the node read itself.
+    all); `enter` pushes the step's own frame, `again` begins its next pass; both together: the frame is there, and keeps
+    from now on what `enter` says. `bindings` is the number of bindings of `error` that stay (absent: all), `bind` one
+    more. `reads` are the top-level state keys that the node read itself.
     """
 
     tag: ClassVar[str] = "edge_taken"

@@ -17,6 +17,7 @@ from domain.events import (
     ExecutionEvent,
     ExecutionStarted,
     Failed,
+    LoopEntry,
     NodeFailed,
     NodeStarted,
     Paused,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -25,7 +24,7 @@ from infrastructure.sources import excerpt, locate
 from infrastructure.sqlite_log import open_log
 from infrastructure.sqlite_views import open_views
 from infrastructure.system import SystemClock, TimeSortedIds, check_schema
-from infrastructure.table_store import FILE_NAME, TableStore
+from infrastructure.table_store import TableStore
 from interfaces.settings import BadSetting, Settings
 
 if TYPE_CHECKING:
@@ -91,10 +90,7 @@ def make_service(settings: Settings) -> Service:
             committed=committed,
         )
 
-    service = Service(log=log, views=views, nodes=nodes, programs=programs, make_engine=make_engine)
-    # A plain node that was left behind may outlive the engine's stop: its store goes with the service, or at exit.
-    weakref.finalize(service, tables.close)
-    return service
+    return Service(log=log, views=views, nodes=nodes, programs=programs, make_engine=make_engine, release=tables.close)
 
 
 def open_reader(settings: Settings) -> Reader:
@@ -117,11 +113,15 @@ def _open(settings: Settings) -> tuple[EventLog, Views]:
     path = settings.store_path
     if path is None:
         return MemoryLog(), MemoryViews()
+    is_new = not path.exists()
     log = open_log(path)
     try:
         return log, open_views(views_path(path))
     except BaseException:
         log.close()
+        if is_new:  # it has no event yet: nothing is left of a start that failed
+            for part in ("", "-wal", "-shm"):
+                path.with_name(path.name + part).unlink(missing_ok=True)
         raise
 
 
@@ -131,9 +131,9 @@ def views_path(log_path: Path) -> Path:
 
 
 def _tables_path(settings: Settings) -> Path | None:
-    """Where the table store is: beside the log, or in memory with it."""
+    """Where the table store of a log is: beside it, or in memory with it."""
     path = settings.store_path
-    return None if path is None else path.with_name(FILE_NAME)
+    return None if path is None else path.with_name(f"{path.stem}-tables{path.suffix}")
 
 
 def _files_root(settings: Settings) -> Path:

@@ -617,6 +617,13 @@ def test_position_keys_are_put_back_on_every_way_out(state: dict[str, Any], body
     assert {key: value for key, value in ran.state.items() if key.startswith("current")} == state
 
 
+def test_position_keys_are_put_back_when_the_first_pass_is_not_the_first_visit() -> None:
+    """An exit routed to `$continue` enters the loop before the iterator has asked for a pass."""
+    late = {"condition": "$.whileIteration == 1", "loop?": [{"b": {"x?": "$break"}}], "done?": "$continue"}
+    _, ran = play({"while...": late}, acts={"b": ["x"]}, state={"whileIteration": "before"})
+    assert (ran.execution.status, ran.state) == ("completed", {"whileIteration": "before"})
+
+
 def test_a_failure_leaves_position_and_frames_for_a_retry() -> None:
     """Failing is no way out of a loop: a retry goes on in the pass that failed."""
     _, ran = play({"each...": {"items": [1, 2], "loop?": [{"a": {}}]}}, acts={"a": [None, ValueError("no")]})

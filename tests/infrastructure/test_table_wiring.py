@@ -29,9 +29,9 @@ def test_tables_are_beside_the_log_and_outlive_the_service(tmp_path: Path) -> No
     store = f"sqlite:///{tmp_path}/sub/log.db"
     with Engine(store) as engine:
         engine.run(workflow("empty"))
-        assert not (tmp_path / "sub" / "tables.db").exists()
+        assert not (tmp_path / "sub" / "log-tables.db").exists()
         assert engine.run(INSERT)["status"] == "completed"
-        assert (tmp_path / "sub" / "tables.db").exists()
+        assert (tmp_path / "sub" / "log-tables.db").exists()
     with Engine(store) as engine:
         assert counted(engine) == 1
 
