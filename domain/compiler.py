@@ -9,7 +9,7 @@ from domain import json
 from domain.checks import check_steps
 from domain.errors import InvalidDefinition
 from domain.limits import Limits
-from domain.node import NodeCatalog, NodeMetadata
+from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
 from domain.options import default_retry, options_of, settings_of
 from domain.outline import Outline, Report, StepOutline
 from domain.parameters import compile_parameters
@@ -17,6 +17,7 @@ from domain.paths import parse_path
 from domain.problems import Problem, nearest, pointer
 from domain.program import Program, RetryPolicy, Setter, Step
 from domain.routing import Router, continuation
+from domain.scope import Scope
 from domain.values import Value, compile_value
 
 KNOWN_KEYS: Final = ("id", "name", "version", "workflow", "initialState", "description", "$schema", "settings")
@@ -163,6 +164,7 @@ def _compile_step(
         _adopt_iterations(step, node.metadata)
         early, late = compile_parameters(step, node.metadata, report)
         _check_edges(step, node.metadata, report)
+        _report_doubts(step, node, {**early, **late}, report)
     return Step(
         index=step.index,
         address=step.address,
@@ -214,6 +216,14 @@ def _adopt_iterations(step: StepOutline, metadata: NodeMetadata) -> None:
     known = metadata.parameters or {}
     if "maxIterations" in known and isinstance(step.parameters.get("maxIterations"), int):
         step.options.setdefault("$maxIterations", step.parameters["maxIterations"])
+
+
+def _report_doubts(step: StepOutline, node: WorkflowNode, values: dict[str, Value], report: Report) -> None:
+    nowhere = Scope(state={})
+    literals = {name: value.resolve(nowhere, []) for name, value in values.items() if value.constant}
+    for key, message in node.doubts(literals, given=frozenset(values), routed=frozenset(step.routes)):
+        path = step.address + pointer(key) if key else step.address
+        report(Problem(code="WILL_FAIL", path=path, message=message, severity="warning"))
 
 
 def _check_edges(step: StepOutline, metadata: NodeMetadata, report: Report) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
@@ -146,6 +146,17 @@ class WorkflowNode(ABC):
         """State keys that late parameters see, in pass `index`, before anything is recorded."""
         del config, index
         return {}
+
+    def doubts(
+        self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
+    ) -> Iterable[tuple[str, str]]:
+        """(key, sentence) of what will not work, as far as it shows before the node runs; validation warns of it.
+
+        `literals` are the parameters that hold no reference, `given` all there are, `routed` the edges that are routed;
+        a key is a parameter's or an edge's with its `?`.
+        """
+        del literals, given, routed
+        return ()
 
     def state_keys(self, config: Mapping[str, Any]) -> frozenset[str] | None:
         """The top-level state keys a step with these literal parameters may write, or None when that can't be said."""

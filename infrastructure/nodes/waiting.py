@@ -12,7 +12,7 @@ from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, sho
 from infrastructure.nodes.instants import instant, not_an_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from domain.context import ExecutionContext
 
@@ -30,6 +30,15 @@ def _due(context: ExecutionContext, config: Mapping[str, Any], name: str) -> int
         return microseconds(context.now()) + milliseconds(config[name]) * 1_000
     except ValueError as error:
         raise invalid(f"{name}: {error}", parameter=name) from error
+
+
+def _bad_duration(literals: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with a literal duration."""
+    if isinstance(literals.get(name), (int, float, str)):
+        try:
+            milliseconds(literals[name])
+        except ValueError as error:
+            yield name, f"{name}: {error}."
 
 
 def _schema(config: Mapping[str, Any]) -> Any:
@@ -80,6 +89,16 @@ class Wait(LibraryNode):
             raise invalid(f"until: {not_an_instant(config['until'])}", parameter="until")
         return Park(kind="timer", due=max(due, microseconds(context.now())))
 
+    def doubts(
+        self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Both parameters or none, and texts that are no time."""
+        if len(given & {"for", "until"}) != 1:
+            yield "", "wait needs exactly one of for and until."
+        yield from _bad_duration(literals, "for")
+        if isinstance(literals.get("until"), (int, float, str)) and instant(literals["until"]) is None:
+            yield "until", f"until: {not_an_instant(literals['until'])}."
+
 
 class Signal(LibraryNode):
     """Parks for a named message."""
@@ -104,6 +123,12 @@ class Signal(LibraryNode):
         """Park."""
         name = _text(config, "name")
         return Park(kind="signal", name=name, due=_due(context, config, "timeout"), schema=_schema(config))
+
+    def doubts(
+        self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
+    ) -> Iterator[tuple[str, str]]:
+        """A timeout that is no duration."""
+        yield from _bad_duration(literals, "timeout")
 
 
 class Approval(LibraryNode):
@@ -142,6 +167,16 @@ class Approval(LibraryNode):
             choices=_choices(config),
             about=about,
         )
+
+    def doubts(
+        self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Edges that nobody can choose, and a timeout that is no duration."""
+        yield from _bad_duration(literals, "timeout")
+        choices = literals.get("choices", ["approve", "reject"] if "choices" not in given else None)
+        if isinstance(choices, list):
+            for edge in sorted(routed - {choice for choice in choices if isinstance(choice, str)} - {*_RESERVED}):
+                yield f"{edge}?", f"{edge!r} is not one of the choices, so that nobody can take this edge."
 
 
 def _texts(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
