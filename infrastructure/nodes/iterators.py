@@ -145,7 +145,7 @@ class Range(Iterator):
         if index >= total:
             return finished(context, total)
         value = finish(start + index * step, "start + index * step")
-        data = {"value": value, **place(index, total), "remaining": total - index - 1}
+        data = {"item": value, "value": value, **place(index, total), "remaining": total - index - 1}
         return Pass(edge=self.edge(context), data=data, bind=self.bound(config, value, index))
 
 

@@ -135,7 +135,7 @@ def test_range_has_the_data_of_each() -> None:
     answer = run(Range(), {"start": 5, "stop": 7}, index=1).answer
     assert isinstance(answer, Pass)
     assert answer == Pass(
-        data={"value": 6, "index": 1, "total": 2, "isFirst": False, "isLast": True, "remaining": 0},
+        data={"item": 6, "value": 6, "index": 1, "total": 2, "isFirst": False, "isLast": True, "remaining": 0},
         bind={"rangeValue": 6, "rangeIndex": 1},
     )
 
