@@ -105,12 +105,12 @@ def state(place: Place, execution_id: str, at: str | None, as_json: bool) -> Non
 def nodes(place: Place, node_id: str | None, as_json: bool) -> None:
     """List the nodes that workflows can use, or show one.
 
-    With --nodes and no server: those of this machine.
+    Those of this machine (the library, --nodes, installed packages); with --url those of that server.
     """
     from interfaces.cli.sources import reading
     from interfaces.cli.tables import print_json, print_node, print_nodes
 
-    if place.store or (place.nodes and not place.url):
+    if not place.url:
         place = place._replace(store="memory:")  # nodes are not kept in a store
     with reading(place) as source:
         found: Any = source.nodes() if node_id is None else source.node(node_id)

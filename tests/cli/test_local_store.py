@@ -161,5 +161,6 @@ def test_nodes_of_this_machine_need_no_store(tmp_path: Path) -> None:
     listed = clew("nodes", "--store", f"sqlite:///{tmp_path / 'log.db'}", "--json").json
     assert {"each", "approval", "filesystem"} <= {node["id"] for node in listed}
     assert "operation" in clew("nodes", "filesystem", "--store", "memory:").out
+    assert "operation" in clew("nodes", "filesystem").out  # and without a word of where: those of this machine
     assert clew("nodes", "nothing-such", "--store", "memory:").code == 4
     assert list(tmp_path.iterdir()) == []
