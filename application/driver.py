@@ -68,7 +68,10 @@ class Driver:
         async with self._slots:
             steps, since = 0, perf_counter()
             while self._can_go(live, name) and not self.stopping:
-                await self._visit(live, name)
+                effect = await self._visit(live, name)
+                if effect == "writes":  # it waited for the disk: others have had the loop meanwhile
+                    steps, since = 0, perf_counter()
+                    continue
                 steps += 1
                 if steps >= YIELD_STEPS or perf_counter() - since >= YIELD_S:
                     await asyncio.sleep(0)
@@ -83,7 +86,8 @@ class Driver:
         self.wake(live)  # a command may have come between the branch's last look and this
         self._rested(live)
 
-    async def _visit(self, live: Live, name: str) -> None:
+    async def _visit(self, live: Live, name: str) -> Effect:
+        """Visit the branch's next step, and say what that could do to the world."""
         branch = live.execution.branches[name]
         assert branch.address is not None, f"branch {name!r} of {live.execution.id} is at its end"
         step = live.program.at(branch.address)
@@ -91,13 +95,14 @@ class Driver:
         live.decide(Begin(now=self.now(live), branch=name, worker=self._worker, warnings=prepared.warnings))
         if live.execution.status != "running":  # the limit on steps
             live.hand_over()
-            return
+            return "none"
         effect, ran = await self._run(live, name, step, prepared=prepared, value=value)
         if live.lost is not None:
-            return
+            return effect
         live.decide(Finish(now=self.now(live), branch=name, outcome=ran.outcome, patch=ran.patch, reads=ran.reads))
         if effect != "none" or live.execution.status != "running" or live.must_hand_over():
             live.hand_over()
+        return effect
 
     def _prepare(self, live: Live, name: str, step: Step) -> tuple[Any, Prepared]:
         branch = live.execution.branches[name]
