@@ -9,7 +9,7 @@ from typing import Final
 from application.ports import Append, Recorded, StoreUnavailable
 from application.writer import Recording, Writer
 from domain.commands import Command, Rules
-from domain.decide import decide
+from domain.decide import decide_and_fold
 from domain.errors import ClewError, ErrorInfo
 from domain.events import ExecutionEvent, Failed
 from domain.evolve import evolve
@@ -52,9 +52,7 @@ class Live:
         """Decide a command on the fold as it is now, and fold what follows from it."""
         if self.lost is not None:
             raise StoreUnavailable(self.lost.message) from self.lost
-        events = decide(self.execution, command, self.rules)
-        for event in events:
-            self.execution = evolve(self.execution, event)
+        events, self.execution = decide_and_fold(self.execution, command, self.rules)
         if events and not self._buffer:
             self._buffered_since = monotonic()
         self._buffer.extend(events)

@@ -33,9 +33,16 @@ def decide(execution: Execution, command: Command, rules: Rules) -> tuple[Execut
 
     Pure. Raises Refused when the command does not fit what the execution is doing, Unacceptable when it never could.
     """
+    return decide_and_fold(execution, command, rules)[0]
+
+
+def decide_and_fold(
+    execution: Execution, command: Command, rules: Rules
+) -> tuple[tuple[ExecutionEvent, ...], Execution]:
+    """Like `decide`, with the execution that the events lead to: it was folded while deciding."""
     draft = Draft(execution)
     _decide(draft, command, rules)
-    return tuple(draft.events)
+    return tuple(draft.events), draft.execution
 
 
 def _decide(draft: Draft, command: Command, rules: Rules) -> None:

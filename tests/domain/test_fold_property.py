@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import application.live
-from domain.commands import Begin, Pause, Recover, Resume, Retry, Signal
+from domain.commands import Begin, Command, Pause, Recover, Resume, Retry, Rules, Signal
+from domain.decide import decide_and_fold
 from domain.events import (
     EdgeTaken,
     ExecutionEvent,
@@ -288,23 +289,25 @@ def test_the_shape_of_a_history(drawn: tuple[dict[str, Any], Acts], disturbed: l
 @settings(PROFILE, max_examples=EXAMPLES // 6)
 @given(workflows())
 def test_a_real_engine_folds_to_what_it_held(drawn: tuple[dict[str, Any], Acts]) -> None:
-    """The live fold of a running engine, version by version, is that of the stored log."""
+    """The live fold of a running engine, after each of its decisions, is that of the stored log up to there."""
     live: dict[int, bytes] = {}
 
-    def watched(execution: Execution, event: ExecutionEvent) -> Execution:
-        after = evolve(execution, event)
+    def watched(execution: Execution, command: Command, rules: Rules) -> tuple[tuple[ExecutionEvent, ...], Execution]:
+        events, after = decide_and_fold(execution, command, rules)
         live[after.version] = msgspec.json.encode(after)
-        return after
+        return events, after
 
     definition, script = drawn
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(application.live, "evolve", watched)
+        patched.setattr(application.live, "decide_and_fold", watched)
         ran = engined(definition, nodes_of(Script(script)))
     folded = Execution(id=ran.execution.id)
     for event in ran.events:
         folded = evolve(folded, event)
-        if folded.version > 1:  # the first is folded before the execution is live
-            assert msgspec.json.encode(folded) == live[folded.version]
+        if folded.version in live:
+            assert msgspec.json.encode(folded) == live.pop(folded.version)
+    assert live == {}
+    assert folded == ran.execution
 
 
 @settings(PROFILE, max_examples=EXAMPLES // 6)
