@@ -87,6 +87,8 @@ class Engine:
         self._timers = Timers(clock, self._fire)
         self._settled: dict[str, list[asyncio.Future[None]]] = {}
         self._chores: set[asyncio.Task[None]] = set()
+        self.stranded: dict[str, str] = {}
+        """Executions that should run and can't be taken up, with the reason: their nodes are not here, mostly."""
 
     # Life
 
@@ -265,11 +267,18 @@ class Engine:
         return Rules(program=program, limits=self.settings.limits, check_schema=self._check_schema)
 
     async def _live(self, execution_id: str) -> Live:
-        """The live execution: as it is in memory, else folded from the log. Raises NotFound."""
+        """The live execution: as it is in memory, else folded from the log. Raises NotFound.
+
+        Raises Refused when its definition does not compile with the nodes that are here now.
+        """
         live = self._residents.get(execution_id)
         if live is None:
             execution = load(self._log, execution_id)
-            live = Live(execution, self._rules(self._programs.of(execution.definition_hash)), self._writer)
+            try:
+                program = self._programs.of(execution.definition_hash)
+            except InvalidDefinition as error:
+                raise Refused(f"{execution_id} can't go on here: {error.message}", code="CAN_NOT_GO_ON") from error
+            live = Live(execution, self._rules(program), self._writer)
             self._residents.add(live)
             self._residents.rests(live)
         return live
@@ -278,9 +287,11 @@ class Engine:
         """Go on with an execution that was running when its worker stopped, crashed or lost the store."""
         try:
             live = await self._live(execution_id)
-        except (NotFound, InvalidDefinition) as error:
-            logger.error("%s can't go on: %s", execution_id, error)
+        except (NotFound, Refused) as error:
+            logger.error("%s", error)
+            self.stranded[execution_id] = error.message
             return
+        self.stranded.pop(execution_id, None)
         if live.execution.status == "running" and live.fresh:
             self._recover(live)
         self._driver.wake(live)

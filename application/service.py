@@ -163,6 +163,10 @@ class Service:
         """Wait a little until the lists show what is recorded at a position. False: they don't yet."""
         return self._projector.wait_for(position, LIST_WAIT_S)
 
+    def stranded(self) -> dict[str, str]:
+        """The executions that should run and can't, each with the reason."""
+        return dict(self._engine.stranded) if self._engine is not None else {}
+
     def sickness(self) -> str | None:
         """Why the service can't do its work now, or None."""
         if not self.ready:

@@ -29,7 +29,7 @@ async def healthz(request: Request, api: Api) -> Response:
 
 
 async def readyz(request: Request, api: Api) -> Response:
-    """Whether work can be taken in now, and the node files that could not be loaded."""
+    """Whether work can be taken in now; and what a person should look at: nodes and executions that can't be used."""
     sickness = await run_in_threadpool(api.service.sickness)
     if sickness is None and api.closing.is_set():
         sickness = "The service is stopping."
@@ -38,6 +38,10 @@ async def readyz(request: Request, api: Api) -> Response:
     warnings = [
         {"source": problem.source, "line": problem.line, "message": problem.message}
         for problem in api.service.nodes.problems()
+    ]
+    warnings += [
+        {"source": execution_id, "line": None, "message": reason}
+        for execution_id, reason in api.service.stranded().items()
     ]
     return json_response({"status": "ready", "warnings": warnings}, told={"Cache-Control": "no-store"})
 

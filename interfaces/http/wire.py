@@ -260,7 +260,7 @@ class HealthBody(Body, frozen=True, kw_only=True):
 
 
 class LoadWarning(Body, frozen=True, kw_only=True):
-    """A node file or entry point that could not be loaded."""
+    """A node file or entry point that could not be loaded, or an execution that can't go on without its nodes."""
 
     source: str
     line: int | None

@@ -13,6 +13,7 @@ from application.ports import Append, StoreUnavailable
 from application.requests import Submission
 from domain.commands import Cancel, OutsideCommand, Pause, Resume, Signal
 from domain.context import ExecutionContext
+from domain.errors import Refused
 from domain.events import (
     AnyEvent,
     Completed,
@@ -223,5 +224,30 @@ def test_a_failed_commit_is_told_for_a_while() -> None:
             await here.run("a")
             told.append(here.engine.sickness)
             assert told == [None, "The disk is full.", None]
+
+    run(test())
+
+
+def test_an_execution_whose_nodes_are_gone_is_told_and_goes_on_when_they_are_back() -> None:
+    """It stays as it is in the log; commands on it are refused with the reason."""
+
+    async def test() -> None:
+        gates, log = closed_gates(), MemoryLog()
+        async with world(
+            nodes_of(Script(), held(gates)), log=log, settings=EngineSettings(worker="w", stop_s=0.01)
+        ) as here:
+            execution_id = await here.submit("held", "a")
+            await gates["begun"].wait()
+            row = here.row(execution_id)
+        async with world(nodes_of(Script()), log=log, unfinished=[row]) as here:
+            assert "There is no node 'held'" in here.engine.stranded[execution_id]
+            with pytest.raises(Refused, match="can't go on here") as refused:
+                await here.ask(execution_id, Pause(now=0))
+            assert refused.value.code == "CAN_NOT_GO_ON"
+            assert here.fold(execution_id).status == "running"
+        gates["go"].set()
+        async with world(nodes_of(Script(), held(gates)), log=log, unfinished=[row]) as here:
+            assert here.engine.stranded == {}
+            assert (await here.settle(execution_id)).status == "completed"
 
     run(test())

@@ -175,16 +175,16 @@ def test_a_heartbeat_begins_the_time_of_a_node_anew() -> None:
 
     async def beating(context: Any, config: Any) -> Any:
         for _ in range(8):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
             if config["beat"]:
                 context.heartbeat()
         return Edge("x", True)
 
     async def test() -> None:
         async with world(nodes_of(Script(), node("beating", beating))) as here:
-            ended = await here.run({"beating": {"$timeout": 100, "beat": True}})
+            ended = await here.run({"beating": {"$timeout": 500, "beat": True}})
             assert ended.status == "completed"
-            ended = await here.run({"beating": {"$timeout": 100, "beat": False}})
+            ended = await here.run({"beating": {"$timeout": 500, "beat": False}})
             assert ended.failure is not None and ended.failure.error.code == "NODE_TIMEOUT"
 
     run(test())
