@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.parameters import kind_of
 from infrastructure.nodes import passwords
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, invalid
 from infrastructure.nodes.companions import companion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from domain.context import ExecutionContext
 
 TOKEN_BYTES: Final = 32
@@ -31,10 +29,11 @@ _KEYS: Final = {
 }
 
 
-class Auth(LibraryNode):
+class Auth(OperationNode):
     """Makes and checks hashes, tokens and signatures. Runs in a thread: a hash is meant to take its time."""
 
     inline: ClassVar[bool] = False
+    keys_of: ClassVar = {operation: (key,) for operation, key in _KEYS.items()}
     metadata = NodeMetadata(
         id="auth",
         name="Auth",
@@ -63,17 +62,6 @@ class Auth(LibraryNode):
         edge, data, value = _OPERATIONS[operation](config)
         context.state[_KEYS[operation]] = value
         return Edge(edge, data)
-
-    def state_keys(self, config: Mapping[str, Any]) -> frozenset[str] | None:
-        """The key of the operation, if that is a literal; all of them, if it is not."""
-        return frozenset(self.result_keys(config))
-
-    def result_keys(self, config: Mapping[str, Any]) -> Iterable[str]:
-        """The key of the operation; all of them when that is unknown."""
-        operation = config.get("operation")
-        if isinstance(operation, str) and operation in _KEYS:
-            return (_KEYS[operation],)
-        return self.metadata.outputs or ()
 
 
 Outcome = tuple[str, dict[str, Any], Any]

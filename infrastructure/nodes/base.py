@@ -120,3 +120,20 @@ def items_of(context: ExecutionContext) -> list[Any]:
         message = f"items is a list, not {found}: give it, or let the node before put items in its edge data"
         raise invalid(message, parameter="items")
     return items
+
+
+class OperationNode(LibraryNode):
+    """A library node that does one of several operations, each with result keys of its own."""
+
+    keys_of: ClassVar[Mapping[str, tuple[str, ...]]]
+
+    def state_keys(self, config: Mapping[str, Any]) -> frozenset[str] | None:
+        """The keys of the operation, if that is a literal; all of them, if it is not."""
+        return frozenset(self.result_keys(config))
+
+    def result_keys(self, config: Mapping[str, Any]) -> Iterable[str]:
+        """The keys of the operation; all of them when that is unknown."""
+        operation = config.get("operation")
+        if isinstance(operation, str) and operation in self.keys_of:
+            return self.keys_of[operation]
+        return self.metadata.outputs or ()

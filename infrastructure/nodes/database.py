@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from domain.durations import iso, microseconds
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, invalid, shown
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.selections import MAX_RECORDS, selection_of
 from infrastructure.nodes.table_operations import READING, Outcome, Request, perform
 from infrastructure.table_store import TableStore, not_configured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from domain.context import ExecutionContext
 
@@ -34,10 +34,11 @@ _FOUND: Final = ("find", "findMany", "update", "delete")
 """Operations that take `not_found` when no record matches."""
 
 
-class Database(LibraryNode):
+class Database(OperationNode):
     """Finds and keeps records. Runs in a thread: what it writes is on the disk when it returns."""
 
     inline: ClassVar[bool] = False
+    keys_of: ClassVar = _KEYS
     metadata = NodeMetadata(
         id="database",
         name="Database",
@@ -80,17 +81,6 @@ class Database(LibraryNode):
     def effect(self, config: Mapping[str, Any]) -> Effect:
         """Reading operations are `reads`, the others `writes`."""
         return "reads" if config.get("operation") in READING else "writes"
-
-    def state_keys(self, config: Mapping[str, Any]) -> frozenset[str] | None:
-        """The keys of the operation, if that is a literal; all of them, if it is not."""
-        return frozenset(self.result_keys(config))
-
-    def result_keys(self, config: Mapping[str, Any]) -> Iterable[str]:
-        """The keys of the operation; all of them when that is unknown."""
-        operation = config.get("operation")
-        if isinstance(operation, str) and operation in _KEYS:
-            return _KEYS[operation]
-        return self.metadata.outputs or ()
 
 
 def _request(context: ExecutionContext, config: Mapping[str, Any]) -> Request:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, as_text, invalid
 from infrastructure.nodes.files import MAX_READ_BYTES, RootedFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from domain.context import ExecutionContext
 
@@ -44,10 +44,11 @@ _CODES: Final = {
 _MAY_PASS: Final = ("FILE_NOT_FOUND", "DISK_FULL", "IO_ERROR")
 
 
-class Filesystem(LibraryNode):
+class Filesystem(OperationNode):
     """Reads and writes files. Runs in a thread: a disk may take its time."""
 
     inline: ClassVar[bool] = False
+    keys_of: ClassVar = {operation: (key,) for operation, key in _KEYS.items()}
     metadata = NodeMetadata(
         id="filesystem",
         name="Filesystem",
@@ -89,17 +90,6 @@ class Filesystem(LibraryNode):
     def effect(self, config: Mapping[str, Any]) -> Effect:
         """Reading operations are `reads`, the others `writes`."""
         return "reads" if config.get("operation") in _READING else "writes"
-
-    def state_keys(self, config: Mapping[str, Any]) -> frozenset[str] | None:
-        """The key of the operation, if that is a literal; all of them, if it is not."""
-        return frozenset(self.result_keys(config))
-
-    def result_keys(self, config: Mapping[str, Any]) -> Iterable[str]:
-        """The key of the operation; all of them when that is unknown."""
-        operation = config.get("operation")
-        if isinstance(operation, str) and operation in _KEYS:
-            return (_KEYS[operation],)
-        return self.metadata.outputs or ()
 
 
 Outcome = tuple[dict[str, Any], Any]

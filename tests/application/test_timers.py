@@ -147,6 +147,7 @@ def test_timers_stop_even_if_something_becomes_due_in_the_same_turn() -> None:
         timers.note("e", clock.now() + MINUTE)
         async with asyncio.timeout(2):
             await timers.stop()
+        assert timers._task is not None and timers._task.done()
 
     run(test())
 
