@@ -15,6 +15,8 @@ from application.running import NodeRunner, Ran, raised
 from domain.commands import Begin, Erred, Finish, Stored
 from domain.draft import engine_error
 from domain.errors import StepFailure
+from domain.events import BranchClosed
+from domain.execution import Visit
 from domain.node import Effect
 from domain.preparing import Prepared, prepare, prepare_setter
 from domain.program import Step
@@ -50,7 +52,8 @@ class Driver:
         self.stopping = False
 
     def wake(self, live: Live) -> None:
-        """Let every branch that can go on do so."""
+        """Let go of branches that are gone, and let every one that can go on do so."""
+        self._let_go(live)
         if self.stopping or live.execution.status != "running":
             return
         for name in live.execution.branches:
@@ -59,6 +62,13 @@ class Driver:
                 live.tasks[name] = task
                 live.fresh = False
                 task.add_done_callback(lambda done, name=name: self._ended(live, name, done))  # type: ignore[misc]
+
+    def _let_go(self, live: Live) -> None:
+        """Cut short what runs for branches that were cancelled, or for an execution that has ended."""
+        for name, task in live.tasks.items():
+            gone = live.execution.has_ended or name not in live.execution.branches
+            if gone and task is not asyncio.current_task():
+                self._runner.cut(task)
 
     def now(self, live: Live) -> int:
         """The time, which never goes back within an execution."""
@@ -92,17 +102,31 @@ class Driver:
         assert branch.address is not None, f"branch {name!r} of {live.execution.id} is at its end"
         step = live.program.at(branch.address)
         value, prepared = self._prepare(live, name, step)
-        live.decide(Begin(now=self.now(live), branch=name, worker=self._worker, warnings=prepared.warnings))
-        if live.execution.status != "running":  # the limit on steps
+        late: tuple[str, ...] = ()
+        if branch.visit is not None and branch.visit.ready:  # it has begun, and waited for its locks
+            late = prepared.warnings
+        else:
+            live.decide(Begin(now=self.now(live), branch=name, worker=self._worker, warnings=prepared.warnings))
+        visit = live.execution.branches[name].visit
+        if visit is None or visit.wait is not None:  # the limit on steps; a lock that somebody has
             live.hand_over()
             return "none"
         effect, ran = await self._run(live, name, step, prepared=prepared, value=value)
-        if live.lost is not None:
+        if live.lost is not None or not _is_open(live, name, visit):
             return effect
-        live.decide(Finish(now=self.now(live), branch=name, outcome=ran.outcome, patch=ran.patch, reads=ran.reads))
+        finish = Finish(
+            now=self.now(live), branch=name, outcome=ran.outcome, patch=ran.patch, reads=ran.reads, warnings=late
+        )
+        self._record(live, finish)
         if effect != "none" or live.execution.status != "running" or live.must_hand_over():
             live.hand_over()
         return effect
+
+    def _record(self, live: Live, finish: Finish) -> None:
+        """Record how a visit came out, and let others go on whom that concerns."""
+        events = live.decide(finish)
+        if len(live.execution.branches) > 1 or any(isinstance(event, BranchClosed) for event in events):
+            self.wake(live)
 
     def _prepare(self, live: Live, name: str, step: Step) -> tuple[Any, Prepared]:
         branch = live.execution.branches[name]
@@ -142,8 +166,17 @@ class Driver:
         """Whether the branch has a step to begin now: the next one, or another attempt that is due."""
         if live.lost is not None or live.execution.status != "running":
             return False
-        branch = live.execution.branches[name]
+        branch = live.execution.branches.get(name)
+        if branch is None:
+            return False
         wait = branch.visit.wait if branch.visit is not None else None
         if wait is not None and wait.kind == "retry" and wait.due is not None:
             return wait.due <= self._clock.now()
         return branch.address is not None and wait is None
+
+
+def _is_open(live: Live, name: str, visit: Visit) -> bool:
+    """Whether that attempt is still what the branch is at: what a node answers after it was cancelled is refused."""
+    branch = live.execution.branches.get(name)
+    now = branch.visit if branch is not None else None
+    return now is not None and (now.address, now.pass_, now.attempt) == (visit.address, visit.pass_, visit.attempt)

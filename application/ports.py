@@ -105,8 +105,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One execution's row in the lists. Times are microseconds since the epoch.
 
     `started_position` is the position of its first event, by which lists are ordered. `due` is when its next wait ends
-    by itself (None: never, or while paused); `paused_at` when a pause began. `waiting` says that it is parked, be it
-    paused or not; `held_due` is what a pause keeps from being due.
+    by itself (None: never, or while paused); `paused_at` when a pause began. `parked` holds the branches that are
+    parked, be the execution paused or not, each with its due time (a pause moves it by its whole length at its end);
+    `branches` counts all that are open.
     """
 
     execution_id: str
@@ -122,8 +123,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     current_address: str | None = None
     due: int | None = None
     paused_at: int | None = None
-    waiting: bool = False
-    held_due: int | None = None
+    branches: int = 1
+    parked: dict[str, int | None] = {}
     error_code: str | None = None
     labels: dict[str, str] = {}
 

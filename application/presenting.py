@@ -83,7 +83,8 @@ def describe_execution(execution: Execution, program: Program | None) -> dict[st
         "endTime": iso(execution.ended) if execution.ended is not None else None,
         "currentStep": _step_name(execution, address, program),
         "currentAddress": address,
-        "waiting": [_describe_wait(visit) for _, visit, _ in execution.waits()] if not execution.has_ended else [],
+        "waiting": _describe_waits(execution),
+        "branches": _describe_branches(execution, program),
         "labels": execution.labels,
         "error": _describe_failure(execution, program),
     }
@@ -99,6 +100,29 @@ def _step_name(execution: Execution, address: str | None, program: Program | Non
     if program is not None and address in program.index:
         return program.at(address).name or address
     return execution.step_names.get(address) or address
+
+
+def _describe_waits(execution: Execution) -> list[dict[str, Any]]:
+    """What an execution waits for, longest waiting first; that a step waits for its own branches says nothing."""
+    if execution.has_ended:
+        return []
+    waits = ((name, visit) for name, visit, wait in execution.waits() if wait.kind != "branches")
+    return [_describe_wait(visit) | ({"branch": name} if name else {}) for name, visit in waits]
+
+
+def _describe_branches(execution: Execution, program: Program | None) -> list[dict[str, Any]]:
+    """Where each open branch stands; none while there is only the one that an execution begins with."""
+    if execution.has_ended or len(execution.branches) == 1:
+        return []
+    return [
+        {
+            "branch": name,
+            "address": branch.address,
+            "step": _step_name(execution, branch.address, program),
+            "waiting": branch.visit.wait.kind if branch.visit is not None and branch.visit.wait is not None else None,
+        }
+        for name, branch in execution.branches.items()
+    ]
 
 
 def _describe_wait(visit: Visit) -> dict[str, Any]:

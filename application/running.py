@@ -15,13 +15,13 @@ import msgspec
 
 from application.ports import Nodes
 from domain import json
-from domain.commands import Ended, Erred, Outcome, Parked, Passed, Took
+from domain.commands import Ended, Erred, Forked, Outcome, Parked, Passed, Took
 from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
 from domain.draft import engine_error
 from domain.durations import moment
 from domain.errors import ErrorInfo, StepFailure
 from domain.execution import Branch, Execution, Visit, idempotency_key
-from domain.node import Answer, Edge, Effect, End, Park, Pass, WorkflowNode
+from domain.node import Answer, Edge, Effect, End, Fork, Park, Pass, WorkflowNode
 from domain.parameters import check_resolved
 from domain.patches import Patch
 from domain.preparing import Prepared, inputs_of
@@ -112,6 +112,7 @@ class NodeRunner:
                 visit=visit.number,
                 attempt=visit.attempt,
                 routed=frozenset(step.routes),
+                concurrency=step.options.concurrency,
             ),
             idempotency_key=idempotency_key(execution, visit),
             now=moment(visit.started),
@@ -189,7 +190,7 @@ class _Deadline:
 
 def _first_edge(answer: Any, context: ExecutionContext) -> Answer:
     """The answer, with an edge map resolved to the first edge whose function gives something."""
-    if answer is None or isinstance(answer, (Edge, Pass, Park, End)):
+    if answer is None or isinstance(answer, (Edge, Pass, Park, Fork, End)):
         return answer
     if not isinstance(answer, Mapping):
         raise _bad_answer(f"a {type(answer).__name__}")
@@ -221,6 +222,8 @@ def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:
         case Park():
             json.normal([answer.schema, dict(answer.about)], "what a person is told about a wait")
             return Parked(answer=answer)
+        case Fork():
+            return Forked(answer=_forked(answer))
         case End(result=result):
             return Ended(result=result if result is msgspec.UNSET else json.normal(result, "the result"))
         case Mapping():
@@ -239,6 +242,13 @@ def _passed(answer: Pass, prepared: Prepared, node: WorkflowNode) -> Passed:
     )
     keeps = prepared.entering and node.metadata.resolved_at == "entry"
     return Passed(answer=plain, parameters=prepared.config if keeps else None)
+
+
+def _forked(fork: Fork) -> Fork:
+    """A fork, its list copied: it may be the state's own."""
+    if fork.items is msgspec.UNSET:
+        return fork
+    return msgspec.structs.replace(fork, items=json.normal(fork.items, "the items of a concurrent loop"))
 
 
 def _take_back_cancelling() -> None:

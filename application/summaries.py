@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from application.ports import Recorded, Summary
 from domain.events import (
     AnyEvent,
+    BranchClosed,
+    BranchesOpened,
     Cancelled,
     Completed,
     DefinitionStored,
@@ -62,58 +64,75 @@ def _first(recorded: Recorded) -> Summary:
 def _after(row: Summary, event: AnyEvent) -> Summary:
     match event:
         case NodeStarted():
-            return replace(row, current_address=event.address) if event.branch == ROOT else row
+            return _at(_awake(row, event.branch), event.branch, event.address)
         case EdgeTaken():
-            return replace(row, current_address=event.target) if event.branch == ROOT else row
+            return _at(_awake(row, event.branch), event.branch, event.target)
+        case NodeFailed():
+            return _awake(row, event.branch)
         case Suspended():
-            return _waiting(row, event.wait.due, event.time) if event.branch == ROOT else row
+            return _parked(row, event.branch, event.wait.due, event.time)
+        case BranchesOpened():
+            opened = replace(row, branches=row.branches + len(event.branches))
+            return _parked(opened, event.branch, None, event.time)
+        case BranchClosed():
+            return _awake(replace(row, branches=row.branches - 1), event.branch)
         case Resumed():
             return _resumed(row, event)
         case Paused():
-            return replace(row, status="paused", paused_at=event.time, due=None, held_due=row.due)
+            return replace(row, status="paused", paused_at=event.time, due=None)
         case Completed():
-            return replace(_ended(row, "completed", event.time), current_address=None)
+            return replace(_ended(row, "completed", event.time), current_address=None, parked={})
         case Failed():
             return replace(_ended(row, "failed", event.time), error_code=event.error.code)
         case Cancelled():
-            return _ended(row, "cancelled", event.time)
-        case (
-            RetryScheduled()
-            | StateUpdated()
-            | NodeFailed()
-            | SignalReceived()
-            | Recovered()
-            | ExecutionStarted()
-            | DefinitionStored()
-        ):
+            return replace(_ended(row, "cancelled", event.time), parked={})
+        case RetryScheduled():
+            return _awake(row, event.branch)
+        case StateUpdated() | SignalReceived() | Recovered() | ExecutionStarted() | DefinitionStored():
             return row
         case _:
             assert_never(event)
 
 
-def _waiting(row: Summary, due: int | None, now: int) -> Summary:
+def _at(row: Summary, branch: str, address: str | None) -> Summary:
+    """The row, whose place is that of the branch that the execution began with."""
+    return replace(row, current_address=address) if branch == ROOT else row
+
+
+def _parked(row: Summary, branch: str, due: int | None, now: int) -> Summary:
     """A visit parked; one that was in flight when a pause began does so within the pause.
 
-    The end of the pause moves what it held by the whole pause: this wait has spent less in it.
+    The end of the pause moves what is due by the whole pause: this wait has spent less in it.
     """
-    if row.status == "paused":
-        spent = now - row.paused_at if row.paused_at is not None else 0
-        return replace(row, waiting=True, held_due=due - spent if due is not None else None)
-    return replace(row, status="suspended", waiting=True, due=due)
+    spent = now - row.paused_at if row.paused_at is not None else 0
+    return _judged(replace(row, parked={**row.parked, branch: due - spent if due is not None else None}))
+
+
+def _awake(row: Summary, branch: str) -> Summary:
+    """The branch is not parked any more."""
+    if branch not in row.parked:
+        return _judged(row) if row.parked else row
+    return _judged(replace(row, parked={name: due for name, due in row.parked.items() if name != branch}))
+
+
+def _judged(row: Summary) -> Summary:
+    """The row, suspended when every open branch is parked, with the time at which the first of them is due."""
+    if row.status not in ("running", "suspended"):
+        return row
+    due = min((due for due in row.parked.values() if due is not None), default=None)
+    return replace(row, status="suspended" if len(row.parked) >= row.branches else "running", due=due)
 
 
 def _resumed(row: Summary, event: Resumed) -> Summary:
     match event.cause:
-        case "timer" | "timeout" | "signal":
-            if event.branch != ROOT:
-                return row
-            awake = replace(row, waiting=False, due=None, held_due=None)
-            return awake if row.status == "paused" else replace(awake, status="running")
+        case "timer" | "timeout" | "signal" | "lock":
+            return _awake(row, event.branch)
         case "person":
             return _unpaused(row, event.time)
         case "retry":
-            address = event.address or row.current_address
-            return replace(_ended(row, "running", None), error_code=None, current_address=address)
+            address = (event.address or row.current_address) if event.branch == ROOT else row.current_address
+            again = replace(_ended(row, "running", None), error_code=None, current_address=address)
+            return _awake(again, event.branch)
         case _:
             assert_never(event.cause)
 
@@ -122,11 +141,11 @@ def _unpaused(row: Summary, now: int) -> Summary:
     """The end of a pause, which moves what was due by the time that it took."""
     if row.paused_at is None:
         return row
-    due = None if row.held_due is None else row.held_due + now - row.paused_at
-    status: Status = "suspended" if row.waiting else "running"
-    return replace(row, status=status, due=due, paused_at=None, held_due=None)
+    spent = now - row.paused_at
+    parked = {name: due + spent if due is not None else None for name, due in row.parked.items()}
+    return _judged(replace(row, status="running", parked=parked, paused_at=None))
 
 
 def _ended(row: Summary, status: Status, time: int | None) -> Summary:
-    """The row with nothing to wait for any more."""
-    return replace(row, status=status, end_time=time, due=None, held_due=None, paused_at=None, waiting=False)
+    """The row with nothing due any more; what was parked may be so again after a retry."""
+    return replace(row, status=status, end_time=time, due=None, paused_at=None)

@@ -10,7 +10,7 @@ import msgspec
 from domain.errors import ErrorInfo
 from domain.events import CommandKey
 from domain.limits import Limits
-from domain.node import Park, Pass
+from domain.node import Fork, Park, Pass
 from domain.patches import Patch
 from domain.program import Program
 
@@ -68,6 +68,12 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     answer: Park
 
 
+class Forked(msgspec.Struct, frozen=True, kw_only=True):
+    """A control node asked to open branches."""
+
+    answer: Fork
+
+
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """A control node asked to complete the execution. `result` UNSET: there is none to store."""
 
@@ -86,17 +92,21 @@ class Erred(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo
 
 
-Outcome = Took | Passed | Parked | Ended | Stored | Erred
+Outcome = Took | Passed | Parked | Forked | Ended | Stored | Erred
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
-    """Record how a visit came out. `patch` is what the node wrote, as it saw the state; `reads` what it read itself."""
+    """Record how a visit came out. `patch` is what the node wrote, as it saw the state; `reads` what it read itself.
+
+    `warnings` are those that `Begin` could not know yet.
+    """
 
     now: int
     outcome: Outcome
     branch: str = ""
     patch: Patch = ()
     reads: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Recover(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from domain import json
 from domain.checks import check_steps
 from domain.errors import InvalidDefinition
 from domain.limits import Limits
+from domain.locks import with_inner_locks
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
 from domain.options import default_retry, options_of, settings_of
 from domain.outline import Outline, Report, StepOutline
@@ -23,7 +24,7 @@ from domain.values import Value, compile_value
 KNOWN_KEYS: Final = ("id", "name", "version", "workflow", "initialState", "description", "$schema", "settings")
 ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
-LATER_NODES: Final = frozenset({"parallel", "runWorkflow", "run-workflow", "snapshot"})
+LATER_NODES: Final = frozenset({"runWorkflow", "run-workflow", "snapshot"})
 """Nodes of the language that are not here yet: whoever writes one should not look for a typing error."""
 MAX_PROBLEMS: Final = 100
 """Problems reported at once; past it one more says that there are others."""
@@ -124,7 +125,7 @@ def _compile_steps(definition: dict[str, Any], nodes: NodeCatalog, limits: Limit
         place = "/workflow" if "workflow" in definition else ""
         report(Problem(code="SCHEMA", path=place, message="workflow is an array of at least one step."))
         return ()
-    outline = Outline(lambda node_id: _exit_edges(nodes, node_id), report)
+    outline = Outline(lambda node_id: _metadata(nodes, node_id), report)
     outline.read(listed)
     router = Router(outline, nodes.names(), report)
     retry = default_retry(definition, report)
@@ -134,13 +135,14 @@ def _compile_steps(definition: dict[str, Any], nodes: NodeCatalog, limits: Limit
         report(Problem(code="TOO_MANY_STEPS", path="/workflow", message=message))
         return ()
     steps = tuple(_compile_step(step, router, nodes, limits, retry=retry, report=report) for step in outline.steps)
+    steps = tuple(with_inner_locks(step, steps) for step in steps)
     check_steps(definition, outline, steps, router=router, nodes=nodes, report=report)
     return steps
 
 
-def _exit_edges(nodes: NodeCatalog, node_id: str) -> tuple[str, ...]:
+def _metadata(nodes: NodeCatalog, node_id: str) -> NodeMetadata | None:
     node = nodes.find(node_id)
-    return node.metadata.exit_edges if node is not None else ()
+    return node.metadata if node is not None else None
 
 
 def _compile_step(
@@ -181,6 +183,7 @@ def _compile_step(
         late=late,
         routes=router.routes_of(step),
         next=continuation(step),
+        branches=tuple(edge for edge in step.routes if step.is_branch(edge)),
         setter=setter,
     )
 
@@ -227,7 +230,7 @@ def _report_doubts(step: StepOutline, node: WorkflowNode, values: dict[str, Valu
 
 
 def _check_edges(step: StepOutline, metadata: NodeMetadata, report: Report) -> None:
-    if metadata.edges is None:
+    if metadata.edges is None or metadata.branches:
         return
     takes = {*metadata.edges, "error"}
     for edge in step.routes:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class StepInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Which step is running: `visit` counts its visits in this walk, `attempt` the tries of this visit, both from 1.
 
-    `routed` are the edges that the step routes.
+    `routed` are the edges that the step routes, `concurrency` the passes that may run side by side.
     """
 
     name: str
@@ -25,6 +25,7 @@ class StepInfo(msgspec.Struct, frozen=True, kw_only=True):
     visit: int
     attempt: int
     routed: frozenset[str]
+    concurrency: int = 1
 
 
 class LoopInfo(msgspec.Struct, frozen=True, kw_only=True):

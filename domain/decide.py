@@ -22,7 +22,8 @@ from domain.commands import (
 from domain.draft import Draft
 from domain.errors import Refused, StepFailure, Unacceptable
 from domain.events import Cancelled, ExecutionEvent, ExecutionStarted, Paused, Resumed
-from domain.execution import Execution
+from domain.execution import ROOT, Execution
+from domain.joining import settle
 from domain.taking import check_weight
 from domain.visits import begin, finish, recover
 from domain.waiting import end_what_can, fire_due, receive
@@ -42,6 +43,7 @@ def decide_and_fold(
     """Like `decide`, with the execution that the events lead to: it was folded while deciding."""
     draft = Draft(execution)
     _decide(draft, command, rules)
+    settle(draft, rules, command.now)
     return tuple(draft.events), draft.execution
 
 
@@ -135,15 +137,17 @@ def _retry(draft: Draft, rules: Rules, command: PersonCommand) -> None:
         raise Refused(
             f"Only a failed execution can be retried; this one is {draft.execution.status}.", code="NOT_FAILED"
         )
-    draft.record(_resumed(command, "retry", address=draft.execution.failure.address))
+    failure = draft.execution.failure
+    draft.record(_resumed(command, "retry", address=failure.address, branch=failure.branch))
 
 
-def _resumed(command: PersonCommand, cause: str, *, address: str = "") -> Resumed:
+def _resumed(command: PersonCommand, cause: str, *, address: str = "", branch: str = ROOT) -> Resumed:
     return Resumed(
         time=command.now,
         actor=command.actor,
         cause="retry" if cause == "retry" else "person",
         address=address,
+        branch=branch,
         reason=command.reason,
         key=command.key,
     )
@@ -153,6 +157,8 @@ def _waits(execution: Execution) -> str:
     """What a suspended execution waits for, for people."""
     parts: list[str] = []
     for _, visit, wait in execution.waits():
-        what = "its due time" if wait.kind == "timer" else f"{wait.kind} {wait.name!r}"
+        if wait.kind == "branches":
+            continue
+        what = "its due time" if wait.kind == "timer" else f"{wait.kind} {wait.name!r}".removesuffix(" ''")
         parts.append(f"{what} at {visit.address}")
     return "; ".join(parts)

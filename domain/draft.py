@@ -17,20 +17,29 @@ class Draft:
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
         self.events: list[ExecutionEvent] = []
+        self.failed: list[tuple[str, ErrorInfo]] = []
+        """Branches in which a visit has failed, each with the error that the step that opened it has to deal with."""
 
     def record(self, event: ExecutionEvent) -> None:
         """Add an event."""
         self.execution = evolve(self.execution, event)
         self.events.append(event)
 
-    def mark(self) -> tuple[Execution, int]:
+    def mark(self) -> tuple[Execution, int, int]:
         """Where the draft is now, for `back_to`."""
-        return self.execution, len(self.events)
+        return self.execution, len(self.events), len(self.failed)
 
-    def back_to(self, mark: tuple[Execution, int]) -> None:
+    def back_to(self, mark: tuple[Execution, int, int]) -> None:
         """Forget what was recorded since the mark."""
         self.execution = mark[0]
         del self.events[mark[1] :]
+        del self.failed[mark[2] :]
+
+    def is_open(self, name: str, visit: Visit) -> bool:
+        """Whether a visit that was open in a branch still is."""
+        branch = self.execution.branches.get(name)
+        now = branch.visit if branch is not None else None
+        return now is not None and (now.address, now.pass_) == (visit.address, visit.pass_)
 
     def branch(self, name: str) -> Branch:
         """A branch as it stands now."""

@@ -146,7 +146,7 @@ class RetryScheduled(VisitEvent, frozen=True, kw_only=True):
 class WaitFor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What a parked visit waits for. `since` is when it parked, `due` when it stops waiting (microseconds)."""
 
-    kind: Literal["timer", "signal", "approval", "retry"]
+    kind: Literal["timer", "signal", "approval", "retry", "lock", "branches"]
     since: int
     name: str = ""
     due: int | None = None
@@ -169,6 +169,47 @@ class Suspended(VisitEvent, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A branch that opens: its name (unique among those that are open), the edge that leads into it, its first step.
+
+    `first` is that step's address (null: the branch is empty), `index` the pass of a concurrent loop that it is.
+    """
+
+    name: str
+    edge: str
+    first: str | None = None
+    index: int = -1
+
+
+class Joining(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """How branches come together again.
+
+    `wanted` branches must end well (0: all of them); `collect` says that one that fails lets the others go on. A
+    concurrent loop makes a pass for each of its `items` (absent: it is none), `most` at a time.
+    """
+
+    wanted: int = 0
+    collect: bool = False
+    items: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    most: int = 0
+
+
+class BranchesOpened(VisitEvent, frozen=True, kw_only=True):
+    """The visit opens branches, and is parked until they have come together. `joining` is there the first time."""
+
+    tag: ClassVar[str] = "branches_opened"
+    branches: tuple[Opening, ...]
+    joining: Joining | None = None
+
+
+class BranchClosed(VisitEvent, frozen=True, kw_only=True):
+    """A branch (`branch`) of the visit at `address` reached its end, failed, or was cancelled."""
+
+    tag: ClassVar[str] = "branch_closed"
+    outcome: Literal["ended", "failed", "cancelled"]
+    error: ErrorInfo | None = None
+
+
 class SignalReceived(Event, frozen=True, kw_only=True):
     """A signal came in, and is kept until a wait of its name takes it."""
 
@@ -180,14 +221,14 @@ class SignalReceived(Event, frozen=True, kw_only=True):
 
 
 class Resumed(Event, frozen=True, kw_only=True):
-    """The execution goes on: a wait is over (`timer`, `timeout`, `signal`), a person said so (`person`, `retry`).
+    """The execution goes on: a wait is over (`timer`, `timeout`, `signal`, `lock`), a person said so (`person`, `retry`).
 
     `signal` is the version of the `SignalReceived` that ended the wait. A `person` ends a pause, and due times move by
     the paused time. A `retry` begins a new walk at the step that failed.
     """
 
     tag: ClassVar[str] = "resumed"
-    cause: Literal["timer", "timeout", "signal", "person", "retry"]
+    cause: Literal["timer", "timeout", "signal", "lock", "person", "retry"]
     address: str = ""
     visit: int = 0
     branch: str = ""
@@ -254,6 +295,8 @@ ExecutionEvent = (
     | NodeFailed
     | RetryScheduled
     | Suspended
+    | BranchesOpened
+    | BranchClosed
     | SignalReceived
     | Resumed
     | Paused
@@ -275,6 +318,8 @@ EVENT_TYPES: dict[str, type[AnyEvent]] = {
         NodeFailed,
         RetryScheduled,
         Suspended,
+        BranchesOpened,
+        BranchClosed,
         SignalReceived,
         Resumed,
         Paused,

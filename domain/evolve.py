@@ -9,7 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from domain import json
+from domain.branching import branch_closed, branches_opened
 from domain.events import (
+    BranchClosed,
+    BranchesOpened,
     Cancelled,
     CommandKey,
     Completed,
@@ -29,7 +32,7 @@ from domain.events import (
     Suspended,
     WaitFor,
 )
-from domain.execution import Bound, Branch, Execution, Failure, Frame, KeptSignal, Status, Visit, heavier
+from domain.execution import Bound, Branch, Execution, Failure, Frame, KeptSignal, Visit, heavier, status_of
 from domain.patches import apply, find
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ def evolve(execution: Execution, event: ExecutionEvent) -> Execution:
     return replace(after, version=execution.version + 1, updated=event.time)
 
 
-def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:
+def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:  # noqa: PLR0912 - one branch per event
     match event:
         case NodeStarted():
             return _node_started(execution, event)
@@ -65,13 +68,17 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:
         case EdgeTaken():
             return _edge_taken(execution, event)
         case NodeFailed():
-            return _with_branch(execution, event.branch, replace(execution.branches[event.branch], visit=None))
+            return _node_failed(execution, event)
         case RetryScheduled():
             return _retry_scheduled(execution, event)
         case Suspended():
             return _suspended(execution, event)
         case Resumed():
             return _resumed(execution, event)
+        case BranchesOpened():
+            return branches_opened(execution, event)
+        case BranchClosed():
+            return branch_closed(execution, event)
         case SignalReceived():
             return _signal_received(execution, event)
         case Recovered():
@@ -83,7 +90,7 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:
         case Completed():
             return replace(execution, status="completed", ended=event.time)
         case Failed():
-            failure = Failure(error=event.error, address=event.address, visit=event.visit)
+            failure = Failure(error=event.error, address=event.address, visit=event.visit, branch=event.branch)
             return replace(execution, status="failed", ended=event.time, failure=failure)
         case Cancelled():
             return replace(_with_key(execution, event.key), status="cancelled", ended=event.time)
@@ -117,6 +124,7 @@ def _node_started(execution: Execution, event: NodeStarted) -> Execution:
         attempt=event.attempt,
         started=event.time,
         recoveries=before.recoveries if before is not None else 0,
+        openings=before.openings if before is not None else 0,
     )
     if before is not None:  # another attempt of the same visit
         return _with_branch(execution, event.branch, replace(branch, visit=visit))
@@ -127,7 +135,7 @@ def _node_started(execution: Execution, event: NodeStarted) -> Execution:
         visits={**execution.visits, event.address: event.visit},
         step_names=_name_step(execution.step_names, event),
     )
-    return heavier(begun, len(json.encode(event.address)) + ENTRY_WEIGHT) if branch.frames else begun
+    return heavier(begun, len(json.encode(event.address)) + ENTRY_WEIGHT) if len(branch.frames) > branch.base else begun
 
 
 def _name_step(names: dict[str, str], event: NodeStarted) -> dict[str, str]:
@@ -135,7 +143,7 @@ def _name_step(names: dict[str, str], event: NodeStarted) -> dict[str, str]:
 
 
 def _count_entry(branch: Branch, address: str) -> Branch:
-    if not branch.frames:
+    if len(branch.frames) == branch.base:
         return replace(branch, entries=_plus_one(branch.entries, address))
     top = branch.frames[-1]
     return replace(branch, frames=(*branch.frames[:-1], replace(top, entries=_plus_one(top.entries, address))))
@@ -156,12 +164,13 @@ def _edge_taken(execution: Execution, event: EdgeTaken) -> Execution:
         frames=_frames(branch, event, value),
         bindings=_bindings(branch, event, value),
         input=branch.input if event.keeps_input else value,
+        answered=branch.answered or not event.keeps_input,
     )
     outputs = execution.outputs
     name = execution.step_names.get(event.address, "")
     if value is not None and name:
         outputs = {**outputs, name: value}
-    moved = replace(_with_branch(execution, event.branch, after), outputs=outputs)
+    moved = _awake(replace(_with_branch(execution, event.branch, after), outputs=outputs), branch)
     frame = after.frames[-1] if event.enter is not None else after.frames[-1].item if event.again else None
     return heavier(moved, len(json.encode((value, name, frame))))
 
@@ -179,7 +188,7 @@ def _frames(branch: Branch, event: EdgeTaken, data: Any) -> tuple[Frame, ...]:
     if event.enter is None or event.again:
         top = frames[-1] if event.enter is None else _keeping(frames[-1], event.enter)
         return (*frames[:-1], replace(top, index=top.index + 1, item=item, entries={}))
-    entries = frames[-1].entries if frames else branch.entries
+    entries = frames[-1].entries if len(frames) > branch.base else branch.entries
     entered = Frame(
         address=event.address,
         entry=entries.get(event.address, 1),
@@ -209,7 +218,18 @@ def _suspended(execution: Execution, event: Suspended) -> Execution:
         return execution
     parked = replace(branch, visit=replace(branch.visit, wait=event.wait))
     after = _drop(_with_branch(execution, event.branch, parked), event.wait.name, event.dropped)
-    return replace(after, status=_status(after))
+    return replace(after, status=status_of(after))
+
+
+def _node_failed(execution: Execution, event: NodeFailed) -> Execution:
+    branch = execution.branches[event.branch]
+    return _awake(_with_branch(execution, event.branch, replace(branch, visit=None)), branch)
+
+
+def _awake(execution: Execution, before: Branch) -> Execution:
+    """The execution, whose status may have changed if the visit that has ended in this branch was parked."""
+    parked = before.visit is not None and before.visit.wait is not None
+    return replace(execution, status=status_of(execution)) if parked else execution
 
 
 def _retry_scheduled(execution: Execution, event: RetryScheduled) -> Execution:
@@ -217,20 +237,21 @@ def _retry_scheduled(execution: Execution, event: RetryScheduled) -> Execution:
     if branch.visit is None:
         return execution
     wait = WaitFor(kind="retry", since=event.time, due=event.due)
-    return _with_branch(execution, event.branch, replace(branch, visit=replace(branch.visit, wait=wait)))
+    waiting = replace(branch.visit, wait=wait, ready=False, opened=None)
+    return _awake(_with_branch(execution, event.branch, replace(branch, visit=waiting)), branch)
 
 
 def _paused(execution: Execution, event: Paused) -> Execution:
     exhausted = None
     if event.error is not None:
-        exhausted = Failure(error=event.error, address=event.address, visit=event.visit)
+        exhausted = Failure(error=event.error, address=event.address, visit=event.visit, branch=event.branch)
     return replace(_with_key(execution, event.key), status="paused", paused_at=event.time, exhausted=exhausted)
 
 
 def _resumed(execution: Execution, event: Resumed) -> Execution:
     execution = _with_key(execution, event.key)
     match event.cause:
-        case "timer" | "timeout" | "signal":
+        case "timer" | "timeout" | "signal" | "lock":
             return _wait_over(execution, event)
         case "person":
             return _unpaused(execution, event.time)
@@ -246,15 +267,16 @@ def _wait_over(execution: Execution, event: Resumed) -> Execution:
     if visit is None or visit.wait is None:
         return execution
     execution = _drop(execution, visit.wait.name, (event.signal,) if event.signal else ())
-    awake = _with_branch(execution, event.branch, replace(branch, visit=replace(visit, wait=None)))
-    return replace(awake, status=_status(awake))
+    over = replace(visit, wait=None, ready=event.cause == "lock")
+    awake = _with_branch(execution, event.branch, replace(branch, visit=over))
+    return replace(awake, status=status_of(awake))
 
 
 def _unpaused(execution: Execution, now: int) -> Execution:
     paused_at = execution.paused_at if execution.paused_at is not None else now
     branches = {name: _moved(branch, paused_at, now) for name, branch in execution.branches.items()}
     after = replace(execution, branches=branches, paused_at=None, exhausted=None, status="running")
-    return replace(after, status=_status(after))
+    return replace(after, status=status_of(after))
 
 
 def _moved(branch: Branch, paused_at: int, now: int) -> Branch:
@@ -268,18 +290,29 @@ def _moved(branch: Branch, paused_at: int, now: int) -> Branch:
 
 
 def _retried(execution: Execution, event: Resumed) -> Execution:
-    """A new walk from where the failed one stood: the step that failed is visited again."""
-    branch = execution.branches[event.branch]
-    again = replace(branch, address=event.address or branch.address, visit=None)
+    """A new walk from where the failed one stood: the step that failed is visited again, and so is what was in flight
+    beside it; what was parked stays so.
+    """
+    branches = {name: _without_attempt(branch) for name, branch in execution.branches.items()}
+    branch = branches[event.branch]
+    branches[event.branch] = replace(branch, address=event.address or branch.address, visit=None)
+    parked = [branch.visit for branch in branches.values() if branch.visit is not None]
     return replace(
-        _with_branch(execution, event.branch, again),
+        execution,
+        branches=branches,
         status="running",
         walk=execution.walk + 1,
         steps=0,
-        visits={},
+        visits={visit.address: visit.number for visit in parked},
         failure=None,
         ended=None,
     )
+
+
+def _without_attempt(branch: Branch) -> Branch:
+    """The branch, its open visit forgotten unless it is parked for something that is still to come."""
+    wait = branch.visit.wait if branch.visit is not None else None
+    return branch if wait is not None and wait.kind not in ("retry", "lock") else replace(branch, visit=None)
 
 
 def _signal_received(execution: Execution, event: SignalReceived) -> Execution:
@@ -292,7 +325,7 @@ def _recovered(execution: Execution, event: Recovered) -> Execution:
     branch = execution.branches.get(event.branch)
     if branch is None or branch.visit is None or not event.address:
         return execution
-    visit = replace(branch.visit, recoveries=branch.visit.recoveries + 1)
+    visit = replace(branch.visit, recoveries=branch.visit.recoveries + 1, ready=False)
     return _with_branch(execution, event.branch, replace(branch, visit=visit))
 
 
@@ -303,17 +336,6 @@ def _drop(execution: Execution, name: str, versions: tuple[int, ...]) -> Executi
     left = tuple(signal for signal in execution.kept.get(name, ()) if signal.version not in versions)
     kept = {key: value for key, value in execution.kept.items() if key != name}
     return replace(execution, kept={**kept, name: left} if left else kept)
-
-
-def _status(execution: Execution) -> Status:
-    """Suspended when every open branch is parked, else running (a retry that is due later too); a pause outlasts both."""
-    if execution.status == "paused":
-        return "paused"
-    for branch in execution.branches.values():
-        wait = branch.visit.wait if branch.visit is not None else None
-        if branch.address is not None and (wait is None or wait.kind == "retry"):
-            return "running"
-    return "suspended"
 
 
 def _with_key(execution: Execution, key: CommandKey | None) -> Execution:

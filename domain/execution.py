@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from domain import json
 from domain.errors import ErrorInfo
-from domain.events import CommandKey, WaitFor
+from domain.events import CommandKey, Joining, WaitFor
 
 Status = Literal["running", "suspended", "paused", "completed", "failed", "cancelled"]
 ENDED: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
@@ -42,11 +42,27 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     error: Any
 
 
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """The branches that a visit has opened: those still `open`, by name, and how the others came out.
+
+    `results` (last edge data) and `errors` (error objects) are by the edge that led into the branch; a concurrent loop
+    keeps neither. `begun` counts the branches opened so far.
+    """
+
+    joining: Joining
+    open: tuple[str, ...] = ()
+    begun: int = 0
+    results: dict[str, Any] = {}
+    errors: dict[str, Any] = {}
+    cancelled: tuple[str, ...] = ()
+
+
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """A visit that has begun and not ended: in flight, or parked when it has a `wait`.
 
-    `number` is its running count in the walk, `pass_` its place among the passes of the loops around it, `started` the
-    time of its newest attempt, `recoveries` how often a crash interrupted it.
+    `number` is its running count in the walk, `pass_` its place among the passes of the loops and the branches around
+    it, `started` the time of its newest attempt, `recoveries` how often a crash interrupted it. `ready` says that it
+    has waited for its locks and its node is to run now; `openings` counts the attempts that opened branches.
     """
 
     address: str
@@ -56,12 +72,25 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     started: int
     recoveries: int = 0
     wait: WaitFor | None = None
+    ready: bool = False
+    opened: Opened | None = None
+    openings: int = 0
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one strand of an execution stands: the step to visit next or being visited (None: at its end)."""
+    """Where one strand of an execution stands: the step to visit next or being visited (None: at its end).
+
+    `parent` is the branch whose visit opened it (None: the execution began with it), by the edge `edge`. The first
+    `base` frames are those of the loops around it; `around` is the part of a pass that they and the branches around it
+    make. `answered` says that some node in it has taken an edge, so that `input` is its own.
+    """
 
     address: str | None
+    parent: str | None = None
+    edge: str = ""
+    around: str = ""
+    base: int = 0
+    answered: bool = False
     frames: tuple[Frame, ...] = ()
     bindings: tuple[Bound, ...] = ()
     entries: dict[str, int] = {}
@@ -84,6 +113,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo
     address: str
     visit: int
+    branch: str = ROOT
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,8 +188,12 @@ RECOUNT_SLACK = 65_536
 
 def exact_weight(execution: Execution) -> int:
     """What the limit on state counts: bytes of state, outputs and loop frames as JSON."""
-    frames = [branch.frames for branch in execution.branches.values()]
-    return len(json.encode((execution.state, execution.outputs, frames)))
+    kept: list[Any] = []
+    for branch in execution.branches.values():
+        kept.append(branch.frames[branch.base :])
+        if branch.visit is not None and branch.visit.opened is not None:
+            kept.append((branch.visit.opened.joining, branch.visit.opened.results, branch.visit.opened.errors))
+    return len(json.encode((execution.state, execution.outputs, kept)))
 
 
 def heavier(execution: Execution, added: int) -> Execution:
@@ -175,13 +209,39 @@ def heavier(execution: Execution, added: int) -> Execution:
 
 
 def next_pass(branch: Branch, address: str) -> str:
-    """The pass of the visit that would begin now: `entry.index/` of each frame around it, then its own entry count.
+    """The pass of the visit that would begin now: `entry.index/` of each loop and `entry.name/` of each branch around it,
+    then its own entry count.
 
-    Unique within a walk, because each frame names the entry that made it.
+    Unique within a walk, because each part names the entry that made it.
     """
-    entries = branch.frames[-1].entries if branch.frames else branch.entries
-    around = "".join(f"{frame.entry}.{frame.index}/" for frame in branch.frames)
+    inside = branch.frames[branch.base :]
+    entries = inside[-1].entries if inside else branch.entries
+    around = branch.around + "".join(f"{frame.entry}.{frame.index}/" for frame in inside)
     return f"{around}{entries.get(address, 0) + 1}"
+
+
+def pass_data(items: list[Any], index: int) -> dict[str, Any]:
+    """What a pass over a list gets as its edge data."""
+    total = len(items)
+    return {
+        "item": items[index],
+        "index": index,
+        "total": total,
+        "isFirst": index == 0,
+        "isLast": index == total - 1,
+        "remaining": total - index - 1,
+    }
+
+
+def status_of(execution: Execution) -> Status:
+    """Suspended when every open branch is parked, else running (a retry that is due later too); a pause outlasts both."""
+    if execution.status == "paused":
+        return "paused"
+    for branch in execution.branches.values():
+        wait = branch.visit.wait if branch.visit is not None else None
+        if wait is None or wait.kind == "retry":
+            return "running"
+    return "suspended"
 
 
 def idempotency_key(execution: Execution, visit: Visit) -> str:

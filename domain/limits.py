@@ -23,5 +23,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a step's own `$timeout` may be where the workflow has lowered the default; None: no more than that."""
     kept_signals: int = 100
     """Early signals kept per name."""
+    branches: int = 1_000
+    """Branches and concurrent passes open at once in one execution."""
     recoveries: int = 3
     """Crashes that one visit may be recovered from."""

@@ -66,6 +66,10 @@ class NodeMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Meant to be used as a loop (`each...`): without one it gets the warning NOT_A_LOOP. Writes no `<step>_output`."""
     resolved_at: Literal["visit", "entry"] = "visit"
     """`entry`: as a loop, its parameters are resolved once, when the loop is entered, and kept in its frame."""
+    branches: bool = False
+    """Each routed edge that is not in `edges` is a branch (`parallel`). Answers with a `Fork`."""
+    concurrent: bool = False
+    """Takes `$concurrency`: as a loop its passes may then run beside one another. Answers with a `Fork`."""
     extra: Parameter | None = None
     """What a parameter that `parameters` does not name must be; None: it is an error."""
 
@@ -105,6 +109,19 @@ class Park(msgspec.Struct, frozen=True, kw_only=True):
     about: Mapping[str, Any] = {}
 
 
+class Fork(msgspec.Struct, frozen=True, kw_only=True):
+    """A control node's answer: open branches, and wait until they have come together.
+
+    Without `items` each routed branch is one; with them there is a pass along `edge` for each, at most `$concurrency` at
+    a time. `wanted` branches must end well (0: all); `collect` lets the others go on when one fails.
+    """
+
+    wanted: int = 0
+    collect: bool = False
+    items: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    edge: str = "loop"
+
+
 class End(msgspec.Struct, frozen=True):
     """A control node's answer: complete the execution, first storing `result` under the state key of that name."""
 
@@ -112,7 +129,7 @@ class End(msgspec.Struct, frozen=True):
 
 
 EdgeMap = Mapping[str, Callable[["ExecutionContext"], Any]]
-Answer = Edge | Pass | Park | End | EdgeMap | None
+Answer = Edge | Pass | Park | Fork | End | EdgeMap | None
 
 
 class WorkflowNode(ABC):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from domain.durations import MAX_DURATION_MS, milliseconds
 from domain.limits import Limits
 from domain.outline import Report, StepOutline
+from domain.paths import Path, parse_path
 from domain.problems import Problem, nearest, pointer
 from domain.program import BreakerPolicy, Options, RetryPolicy
 from domain.retrying import policy_of
@@ -22,7 +25,6 @@ OPTIONS: Final = (
     "$concurrency",
     "$breaker",
 )
-NOT_YET: Final = frozenset({"$locks", "$concurrency"})
 BREAKER: Final = ("failures", "cooldown")
 MAX_FAILURES: Final = 1_000
 SETTINGS: Final = (
@@ -82,14 +84,8 @@ def settings_of(definition: dict[str, Any], limits: Limits, report: Report) -> L
         elif key in SETTINGS_NOT_YET:
             report(_not_yet(f"/settings{pointer(key)}", key))
     checked = _Checked(values, "/settings", report)
-    return Limits(
-        definition_bytes=limits.definition_bytes,
-        definition_depth=limits.definition_depth,
-        definition_steps=limits.definition_steps,
-        state_bytes=limits.state_bytes,
-        kept_signals=limits.kept_signals,
-        recoveries=limits.recoveries,
-        iterations_cap=limits.iterations_cap,
+    return replace(
+        limits,
         steps=checked.count("maxSteps", limits.steps, limits.steps),
         iterations=checked.count("maxIterations", limits.iterations, limits.iterations_cap),
         node_timeout_ms=checked.duration("timeout", limits.node_timeout_ms, limits.node_timeout_ms),
@@ -118,8 +114,6 @@ def options_of(
             close = nearest(key, OPTIONS)
             message = f"{key} is not an engine option; those are {', '.join(OPTIONS)}."
             report(Problem(code="UNKNOWN_OPTION", path=path, message=message, nearest=close))
-        elif key in NOT_YET:
-            report(_not_yet(path, key))
     checked = _Checked(step.options, step.address, report)
     if "$node" in step.options and not isinstance(step.options["$node"], str):
         checked.bad("$node", "$node is the id of a node, as a literal text.", 0)
@@ -131,6 +125,8 @@ def options_of(
         max_iterations=_iterations(step, checked, limits),
         on_crash=_on_crash(step, checked),
         breaker=_breaker(step, report),
+        locks=_locks(step, report),
+        concurrency=_concurrency(step, checked, limits),
         retry=policy_of(step.options["$retry"], step.address + "/$retry", report)
         if "$retry" in step.options
         else retry,
@@ -156,6 +152,33 @@ def _breaker(step: StepOutline, report: Report) -> BreakerPolicy | None:
         failures=checked.count("failures", default.failures, MAX_FAILURES),
         cooldown_ms=checked.duration("cooldown", default.cooldown_ms, MAX_DURATION_MS),
     )
+
+
+def _concurrency(step: StepOutline, checked: _Checked, limits: Limits) -> int:
+    if "$concurrency" not in step.options:
+        return 1
+    if not step.takes_concurrency:
+        return checked.bad(
+            "$concurrency", f"$concurrency is for `each...`; {step.key} makes no passes side by side.", 1
+        )
+    return checked.count("$concurrency", 1, limits.branches)
+
+
+def _locks(step: StepOutline, report: Report) -> tuple[Path, ...]:
+    """The state paths that the step has to itself, in one order, so that no two steps wait for each other."""
+    value = step.options.get("$locks", [])
+    if not isinstance(value, list) or not all(isinstance(path, str) for path in value):
+        message = '$locks is a list of state paths such as ["$.stock"].'
+        report(Problem(code="INVALID_OPTION", path=step.address + "/$locks", message=message))
+        return ()
+    found: set[Path] = set()
+    for index, text in enumerate(value):
+        try:
+            found.add(parse_path(text))
+        except ValueError as error:
+            message = f"{text!r} is not a state path: {error}"
+            report(Problem(code="INVALID_OPTION", path=f"{step.address}/$locks/{index}", message=message))
+    return tuple(sorted(found, key=str))
 
 
 def _iterations(step: StepOutline, checked: _Checked, limits: Limits) -> int:

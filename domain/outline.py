@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
+from domain.node import NodeMetadata
 from domain.problems import Problem, nearest, pointer
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -20,25 +21,43 @@ Report = Callable[[Problem], None]
 class Block:
     """A sequence of steps: the top level, or what a route leads into."""
 
-    def __init__(self, address: str, owner: StepOutline | None = None, *, body: bool = False) -> None:
+    def __init__(
+        self, address: str, owner: StepOutline | None = None, *, body: bool = False, branch: bool = False
+    ) -> None:
         self.address = address
         self.owner = owner
         self.body = body
         """Whether it is a body of the loop that owns it."""
+        self.branch = branch
+        """Whether it is a branch of the step that owns it, or a pass that runs beside others."""
         self.steps: list[StepOutline] = []
         self.loops: tuple[StepOutline, ...] = ()
         self.chain: tuple[str, ...] = (address,)
         self.nesting = 0
+        self.inner_loops = 0
+        """How many of `loops` are within the innermost branch: those that a step in here may break."""
         if owner is not None:
             self.loops = (*owner.block.loops, owner) if body else owner.block.loops
             self.chain = (*owner.block.chain, address)
             self.nesting = owner.block.nesting + 1
+            self.inner_loops = 0 if branch else owner.block.inner_loops + body
 
     def around(self) -> Iterator[Block]:
-        """This block and those around it, from the inside."""
-        block: Block | None = self
-        while block is not None:
+        """This block and those around it, from the inside, up to the branch."""
+        block = self
+        yield block
+        while block.owner is not None and not block.branch:
+            block = block.owner.block
             yield block
+
+    def beyond(self) -> Iterator[Block]:
+        """The blocks around the branch, from the inside."""
+        block: Block | None = self
+        left = False
+        while block is not None:
+            if left:
+                yield block
+            left = left or block.branch
             block = block.owner.block if block.owner is not None else None
 
 
@@ -61,11 +80,30 @@ class StepOutline:
         self.routes: dict[str, Any] = {}
         self.blocks: dict[str, Block] = {}
         self.exits: frozenset[str] = ALWAYS_EXITS
+        self.forks: frozenset[str] | None = None
+        """Of a step whose edges are branches: those that are none."""
+        self.takes_concurrency = False
+        """Whether it is a loop whose passes may run beside one another."""
+        self.concurrent = False
+        """Whether they do."""
 
     @property
     def loop(self) -> bool:
         """Whether it is a loop: written `name...`, or with a `loop?` route."""
-        return self.loop_mark or "loop" in self.routes
+        return self.forks is None and (self.loop_mark or "loop" in self.routes)
+
+    def is_branch(self, edge: str) -> bool:
+        """Whether the route of this edge is a branch of this step, or passes that run beside one another."""
+        if self.forks is not None:
+            return edge not in self.forks
+        return self.concurrent and self.is_body(edge)
+
+    def block_of(self, edge: str) -> Block:
+        """A new block for the route of an edge."""
+        body = self.loop and self.is_body(edge)
+        made = Block(route_address(self, edge), self, body=body, branch=self.is_branch(edge))
+        self.blocks[edge] = made
+        return made
 
     def is_body(self, edge: str) -> bool:
         """Whether the route of this edge is run as a body of this loop."""
@@ -75,11 +113,11 @@ class StepOutline:
 
 
 class Outline:
-    """All steps of a definition in document order. `exits_of` gives a node's own exit edges by its id."""
+    """All steps of a definition in document order. `metadata_of` gives what a node says of itself (None: no such node)."""
 
-    def __init__(self, exits_of: Callable[[str], tuple[str, ...]], report: Report) -> None:
+    def __init__(self, metadata_of: Callable[[str], NodeMetadata | None], report: Report) -> None:
         self.steps: list[StepOutline] = []
-        self._exits_of = exits_of
+        self._metadata_of = metadata_of
         self._report = report
 
     def read(self, steps: list[Any]) -> Block:
@@ -146,10 +184,24 @@ class Outline:
         step.node = step.name
         if isinstance(config.get("$node"), str):
             step.node = config["$node"]
-        step.exits = ALWAYS_EXITS | frozenset(self._exits_of(step.node))
         self._sort_keys(step, config)
+        self._ask_node(step)
         for edge, route in step.routes.items():
             self._read_route(step, edge, route)
+
+    def _ask_node(self, step: StepOutline) -> None:
+        """Take over what the step's node says about edges."""
+        metadata = self._metadata_of(step.node)
+        if metadata is None:
+            return
+        step.exits = ALWAYS_EXITS | frozenset(metadata.exit_edges)
+        if metadata.branches:
+            step.forks = frozenset({*(metadata.edges or ()), "error"})
+            if step.loop_mark:
+                self._error("INVALID_OPTION", step.address, f"{step.node} opens branches; it can't be a loop as well.")
+        step.takes_concurrency = metadata.concurrent and step.loop
+        at_once = step.options.get("$concurrency", 1)
+        step.concurrent = step.takes_concurrency and isinstance(at_once, int) and at_once > 1
 
     def _sort_keys(self, step: StepOutline, config: dict[str, Any]) -> None:
         for key, value in config.items():
@@ -165,8 +217,7 @@ class Outline:
     def _read_route(self, step: StepOutline, edge: str, route: Any) -> None:
         address = route_address(step, edge)
         if isinstance(route, (dict, list)):
-            block = Block(address, step, body=step.loop and step.is_body(edge))
-            step.blocks[edge] = block
+            block = step.block_of(edge)
             if isinstance(route, list):
                 self._read_list(route, block)
             else:
@@ -180,10 +231,8 @@ class Outline:
 
     def run_node(self, step: StepOutline, edge: str, node: str) -> Block:
         """The block that a route to a registered node stands for: that one node, without configuration."""
-        address = route_address(step, edge)
-        block = Block(address, step, body=step.loop and step.is_body(edge))
-        step.blocks[edge] = block
-        self._add(StepOutline(address, node, block))
+        block = step.block_of(edge)
+        self._add(StepOutline(route_address(step, edge), node, block))
         return block
 
     def _add(self, step: StepOutline) -> None:

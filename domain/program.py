@@ -65,6 +65,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     on_crash: Literal["again", "fail", "pause"] = "again"
     retry: RetryPolicy | None = None
     breaker: BreakerPolicy | None = None
+    locks: tuple[Path, ...] = ()
+    concurrency: int = 1
 
 
 class Setter(msgspec.Struct, frozen=True):
@@ -76,8 +78,8 @@ class Setter(msgspec.Struct, frozen=True):
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step. `blocks` are the addresses of the blocks around it, outermost first; `depth` counts the loops whose body
-    it is in; `loop` says that it is a loop itself; `keeps_input` that it leaves `input` as it was. A setter has no name
-    and no node.
+    it is in; `loop` says that it is a loop itself; `keeps_input` that it leaves `input` as it was. `branches` are the
+    edges that are branches, in order. A setter has no name and no node.
     """
 
     index: int
@@ -93,6 +95,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     late: dict[str, Value]
     routes: dict[str, Route]
     next: Route
+    branches: tuple[str, ...] = ()
     setter: Setter | None = None
 
 

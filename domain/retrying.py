@@ -101,13 +101,11 @@ def _bad(path: str, message: str, close: str | None = None) -> Problem:
 
 def retried(draft: Draft, step: Step, error: ErrorInfo, *, branch: str, now: int) -> bool:
     """Schedule another attempt of the visit if its policy has one left for this error. False: the error stands."""
-    policy = step.options.retry
-    if policy is None or not _may_retry(policy, step, error):
-        return False
     visit = draft.visit(branch)
-    tries = _tries(visit)
-    if tries >= policy.max_attempts:
+    policy = step.options.retry
+    if policy is None or not may_try_again(step, error, visit):
         return False
+    tries = _tries(visit)
     draft.record(
         RetryScheduled(
             time=now,
@@ -120,6 +118,12 @@ def retried(draft: Draft, step: Step, error: ErrorInfo, *, branch: str, now: int
         )
     )
     return True
+
+
+def may_try_again(step: Step, error: ErrorInfo, visit: Visit) -> bool:
+    """Whether the step's policy has an attempt left for a visit that came to this error."""
+    policy = step.options.retry
+    return policy is not None and _may_retry(policy, step, error) and _tries(visit) < policy.max_attempts
 
 
 def paused_instead(draft: Draft, step: Step, error: ErrorInfo, *, branch: str, now: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from domain.outline import Block, Outline, Report, StepOutline, route_address
@@ -29,7 +30,7 @@ class Router:
 
     def _find_target(self, step: StepOutline, edge: str, name: str) -> None:
         address = route_address(step, edge)
-        for block in step.block.around():
+        for block in () if step.is_branch(edge) else step.block.around():
             found = [other for other in block.steps if other.name == name]
             if len(found) > 1:
                 places = ", ".join(other.address for other in found)
@@ -42,8 +43,14 @@ class Router:
                 return
         if name in self._nodes:
             self._outline.run_node(step, edge, name)
+        elif any(other.name == name for block in _beyond(step, edge) for other in block.steps):
+            self._leaves_branch(address, f"the step {name!r} is outside")
         else:
             self._unknown(step, name, address)
+
+    def _leaves_branch(self, address: str, why: str) -> None:
+        message = f"This would leave the branch: {why}. A branch ends at its last step, or by null."
+        self._error("LEAVES_BRANCH", address, message)
 
     def _jump(self, step: StepOutline, edge: str, target: StepOutline, address: str) -> None:
         self._jumps[step.index, edge] = target
@@ -79,6 +86,8 @@ class Router:
         if (step.index, edge) in self._jumps:
             return _jump_to(self._jumps[step.index, edge], edge)
         match route:
+            case None if step.is_branch(edge):
+                return Route()
             case None:
                 return self._leave(step)
             case "$end":
@@ -92,11 +101,14 @@ class Router:
 
     def _into(self, step: StepOutline, edge: str, block: Block) -> Route:
         binds = block.address if edge == "error" else ""
+        body = block.body and not block.branch
         if block.steps:
             keep = len(block.loops)
             first = block.steps[0].index
-            return Route(target=first, keep=keep, body=block.body, binds=binds, leads=True)
-        if block.body:
+            return Route(target=first, keep=keep, body=body, binds=binds, leads=True)
+        if block.branch:
+            return Route()
+        if body:
             return Route(target=step.index, keep=len(step.block.loops) + 1, body=True)
         return continuation(step)
 
@@ -105,13 +117,18 @@ class Router:
         if step.loop:
             return continuation(step)
         block = step.block
-        return Route() if block.owner is None else continuation(block.owner)
+        return Route() if block.owner is None or block.branch else continuation(block.owner)
 
     def _loop_directive(self, step: StepOutline, edge: str, directive: str) -> Route:
         own = step.loop
         loops = step.block.loops
         if not own and not loops:
             self._error("OUTSIDE_LOOP", route_address(step, edge), f"{directive} stands in no loop.")
+            return Route()
+        branch = step.is_branch(edge)
+        leaves = branch or (step.concurrent and directive == "$continue" if own else not step.block.inner_loops)
+        if leaves:
+            self._leaves_branch(route_address(step, edge), f"the loop that {directive} means is around it")
             return Route()
         loop = step if own else loops[-1]
         if directive == "$break":
@@ -120,6 +137,13 @@ class Router:
 
     def _error(self, code: str, path: str, message: str) -> None:
         self._report(Problem(code=code, path=path, message=message))
+
+
+def _beyond(step: StepOutline, edge: str) -> Iterator[Block]:
+    """The blocks that a route can't lead into, because they are around its branch."""
+    if step.is_branch(edge):
+        yield from step.block.around()
+    yield from step.block.beyond()
 
 
 def _jump_to(target: StepOutline, edge: str) -> Route:
@@ -132,7 +156,7 @@ def continuation(step: StepOutline) -> Route:
     block = step.block
     if step.position + 1 < len(block.steps):
         return Route(target=block.steps[step.position + 1].index, keep=len(block.loops))
-    if block.owner is None:
+    if block.owner is None or block.branch:
         return Route(target=END)
     if block.body:
         return Route(target=block.owner.index, keep=len(block.owner.block.loops) + 1)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from domain.catching import NEVER_ROUTED, is_caught
 from domain.commands import Rules
 from domain.draft import Draft, engine_error, error_from_json
 from domain.errors import ErrorInfo, StepFailure
 from domain.events import Binding, Completed, EdgeTaken, Failed, LoopEntry, NodeFailed, StateUpdated
-from domain.execution import Branch, Execution, Frame, exact_weight
+from domain.execution import ROOT, Branch, Execution, Frame, exact_weight
 from domain.patches import Op, Patch, apply, escape, rebase, same
 from domain.program import END, Route, Step
 from domain.retrying import paused_instead, retried
-
-NEVER_ROUTED: Final = frozenset({"STEP_LIMIT", "STATE_LIMIT"})
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +32,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     data: Any = None
     patch: Patch = ()
     reads: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     bind: Mapping[str, Any] = {}
     parameters: dict[str, Any] | None = None
     bounded: bool = False
@@ -48,10 +48,9 @@ def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route
     branch = draft.branch(taking.branch)
     if route.body and not taking.bounded:
         _check_iterations(branch, step)
-    left = () if route.body else branch.frames[_kept(route) :]
+    left = _left(draft.execution, branch, route)
     writes = _Writes(draft.execution.state, taking.patch)
-    if route.kind != "fail":
-        writes.restore(left)
+    writes.restore(left)
     if route.body:
         writes.store_all(taking.bind)
     if taking.result is not msgspec.UNSET:
@@ -90,8 +89,24 @@ def _keeps_nothing(branch: Branch, step: Step, taking: Taking) -> bool:
     return bool(taking.bind) and frame.parameters is None and not frame.saved and not frame.unset
 
 
-def _kept(route: Route) -> int:
-    return route.keep if route.kind == "go" else 0
+def _left(execution: Execution, branch: Branch, route: Route) -> tuple[Frame, ...]:
+    """The loops that a route leaves, the outermost first: with the end of the execution those of all branches."""
+    if route.body or route.kind == "fail":
+        return ()
+    if route.kind == "end":
+        return tuple(frame for one in execution.branches.values() for frame in one.frames[one.base :])
+    return branch.frames[_kept(route, branch) :]
+
+
+def _kept(route: Route, branch: Branch) -> int:
+    return max(route.keep, branch.base) if route.kind == "go" else 0
+
+
+def restore(draft: Draft, rules: Rules, left: Sequence[Frame], *, branch: str, now: int) -> None:
+    """Put back what the position keys of loops (the outermost first) held, where these are left before a visit ends."""
+    writes = _Writes(draft.execution.state, ())
+    writes.restore(left)
+    record_writes(draft, rules, Taking(now=now, branch=branch, edge=None), writes.ops)
 
 
 class _Writes:
@@ -170,7 +185,8 @@ def _edge_taken(
     visit = draft.visit(taking.branch)
     target = rules.program.steps[route.target] if route.kind == "go" and route.target != END else None
     has_output = taking.data is not None and not output_at
-    stays = route.body or route.kind == "fail" or _kept(route) == len(branch.frames)
+    kept = _kept(route, branch)
+    stays = route.body or route.kind == "fail" or kept == len(branch.frames)
     return EdgeTaken(
         time=taking.now,
         address=visit.address,
@@ -181,13 +197,14 @@ def _edge_taken(
         output=taking.data if has_output else msgspec.UNSET,
         output_at=output_at,
         target=target.address if target is not None else None,
-        keep=-1 if stays else _kept(route),
+        keep=-1 if stays else kept,
         enter=entry,
         again=route.body and _revisits(branch, step),
         bindings=_kept_bindings(branch, route, target),
         bind=Binding(block=route.binds, jump=route.jump) if route.binds and taking.edge == "error" else None,
         keeps_input=route.kind == "fail" or (step.keeps_input and not (route.leads and taking.edge in step.routes)),
         reads=taking.reads,
+        warnings=taking.warnings,
     )
 
 
@@ -212,7 +229,7 @@ def _finish_route(draft: Draft, step: Step, taking: Taking, route: Route) -> Non
     if route.kind == "fail":
         error = _bound_error(draft, step, taking)
         draft.record(Failed(time=taking.now, error=error, address=step.address, visit=number, branch=taking.branch))
-    elif route.kind == "end" or draft.branch(taking.branch).address is None:
+    elif route.kind == "end" or (taking.branch == ROOT and draft.branch(ROOT).address is None):
         draft.record(Completed(time=taking.now))
 
 
@@ -225,15 +242,29 @@ def _bound_error(draft: Draft, step: Step, taking: Taking) -> ErrorInfo:
     return engine_error("FAILED", f"{step.name or step.address} took {taking.edge}, which is routed to $fail")
 
 
-def fail_visit(draft: Draft, branch: str, error: ErrorInfo, *, now: int) -> None:
-    """End the visit and the execution by an error that nothing routes. The position stays for a retry."""
-    visit = draft.visit(branch)
+def fail_visit(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) -> None:
+    """End the visit by an error that it does not route.
+
+    If a step around its branch deals with the error, that is what happens next; else the execution fails, and the
+    position of each branch stays for a retry.
+    """
+    name = taking.branch
+    visit = draft.visit(name)
     draft.record(
         NodeFailed(
-            time=now, address=visit.address, visit=visit.number, attempt=visit.attempt, branch=branch, error=error
+            time=taking.now,
+            address=visit.address,
+            visit=visit.number,
+            attempt=visit.attempt,
+            branch=name,
+            error=error,
+            warnings=taking.warnings,
         )
     )
-    draft.record(Failed(time=now, error=error, address=visit.address, visit=visit.number, branch=branch))
+    if is_caught(draft.execution, rules, draft.branch(name), error):
+        draft.failed.append((name, error))
+    else:
+        draft.record(Failed(time=taking.now, error=error, address=visit.address, visit=visit.number, branch=name))
 
 
 def fail_or_route(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) -> None:
@@ -249,11 +280,20 @@ def fail_or_route(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) 
         if "error" in step.routes and error.code not in NEVER_ROUTED:
             take(draft, rules, step, replace(taking, edge="error", data=error.as_json(), bind={}, parameters=None))
         elif not paused_instead(draft, step, error, branch=taking.branch, now=taking.now):
-            record_writes(draft, rules, taking, rebase(taking.patch, draft.execution.state))
-            fail_visit(draft, taking.branch, error, now=taking.now)
+            _record_last_writes(draft, rules, error, taking)
+            fail_visit(draft, rules, error, taking)
     except StepFailure as failure:
         draft.back_to(mark)
         if taking.patch:
             fail_or_route(draft, rules, failure.error, replace(taking, patch=()))
         else:
-            fail_visit(draft, taking.branch, failure.error, now=taking.now)
+            fail_visit(draft, rules, failure.error, taking)
+
+
+def _record_last_writes(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) -> None:
+    """Record what a visit wrote that fails; if its branch closes by that, its loops are left."""
+    branch = draft.branch(taking.branch)
+    writes = _Writes(draft.execution.state, taking.patch)
+    if is_caught(draft.execution, rules, branch, error):
+        writes.restore(branch.frames[branch.base :])
+    record_writes(draft, rules, taking, writes.ops)

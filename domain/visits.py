@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import assert_never
 
-import msgspec
+from msgspec.structs import replace
 
-from domain.commands import Begin, Ended, Erred, Finish, Parked, Passed, Recover, Rules, Stored, Took
+from domain.commands import Begin, Ended, Erred, Finish, Forked, Parked, Passed, Recover, Rules, Stored, Took
 from domain.draft import Draft, engine_error, returned_error
 from domain.errors import StepFailure
 from domain.events import Failed, NodeStarted, Paused, Recovered
 from domain.execution import next_pass
+from domain.joining import open_branches, settle
+from domain.locks import await_locks
 from domain.patches import ABSENT, assignment, diff, find, rebase
 from domain.program import Route, Step
 from domain.taking import Taking, fail_or_route, record_writes, take
@@ -42,6 +44,7 @@ def begin(draft: Draft, rules: Rules, command: Begin) -> None:
             warnings=command.warnings,
         )
     )
+    await_locks(draft, rules, step, branch=command.branch, now=command.now)
 
 
 def _fail_by_step_limit(draft: Draft, rules: Rules, step: Step, command: Begin) -> None:
@@ -75,6 +78,9 @@ def _finish(draft: Draft, rules: Rules, command: Finish) -> None:
         case Parked(answer=answer):
             record_writes(draft, rules, _taking(command, None), rebase(command.patch, draft.execution.state))
             park(draft, rules, answer, branch=command.branch, now=command.now)
+        case Forked(answer=fork):
+            record_writes(draft, rules, _taking(command, None), rebase(command.patch, draft.execution.state))
+            open_branches(draft, rules, step, fork, branch=command.branch, now=command.now)
         case Ended():
             _end(draft, rules, step, command, command.outcome)
         case Erred(error=error):
@@ -85,7 +91,13 @@ def _finish(draft: Draft, rules: Rules, command: Finish) -> None:
 
 def _taking(command: Finish, edge: str | None, *, data: object = None) -> Taking:
     return Taking(
-        now=command.now, branch=command.branch, edge=edge, data=data, patch=command.patch, reads=command.reads
+        now=command.now,
+        branch=command.branch,
+        edge=edge,
+        data=data,
+        patch=command.patch,
+        reads=command.reads,
+        warnings=command.warnings,
     )
 
 
@@ -100,13 +112,8 @@ def _store(draft: Draft, rules: Rules, step: Step, command: Finish, value: objec
 
 def _pass(draft: Draft, rules: Rules, step: Step, command: Finish, outcome: Passed) -> None:
     answer = outcome.answer
-    taking = Taking(
-        now=command.now,
-        branch=command.branch,
-        edge=answer.edge,
-        data=answer.data,
-        patch=command.patch,
-        reads=command.reads,
+    taking = replace(
+        _taking(command, answer.edge, data=answer.data),
         bind=answer.bind,
         parameters=outcome.parameters,
         bounded=answer.bounded,
@@ -116,7 +123,7 @@ def _pass(draft: Draft, rules: Rules, step: Step, command: Finish, outcome: Pass
 
 def _end(draft: Draft, rules: Rules, step: Step, command: Finish, outcome: Ended) -> None:
     """`end` is like a route to `$end`, with a result stored first."""
-    taking = msgspec.structs.replace(_taking(command, None), result=outcome.result)
+    taking = replace(_taking(command, None), result=outcome.result)
     take(draft, rules, step, taking, route=Route(kind="end"))
 
 
@@ -126,8 +133,10 @@ def recover(draft: Draft, rules: Rules, command: Recover) -> None:
     if not interrupted:
         draft.record(Recovered(time=command.now, worker=command.worker))
     for branch, visit in interrupted:
-        if draft.execution.status != "running":
+        if draft.execution.status not in ("running", "suspended"):
             return
+        if not draft.is_open(branch, visit):  # cancelled by what was decided of another
+            continue
         draft.record(
             Recovered(
                 time=command.now,
@@ -139,6 +148,7 @@ def recover(draft: Draft, rules: Rules, command: Recover) -> None:
             )
         )
         _after_crash(draft, rules, branch, command.now)
+        settle(draft, rules, command.now)
 
 
 def _after_crash(draft: Draft, rules: Rules, branch: str, now: int) -> None:

@@ -10,6 +10,7 @@ from domain.durations import iso
 from domain.errors import ErrorInfo, Refused, StepFailure, Unacceptable
 from domain.events import Resumed, SignalReceived, Suspended, WaitFor
 from domain.execution import KeptSignal, Visit
+from domain.joining import settle
 from domain.node import Park
 from domain.problems import Problem
 from domain.taking import Taking, fail_or_route, take
@@ -166,7 +167,11 @@ def end_by_time(draft: Draft, rules: Rules, *, branch: str, now: int) -> None:
         _leave_by(draft, rules, "done", data, branch=branch, now=now)
         return
     wait = _resume(draft, branch, now=now, cause="timeout")
-    if "timeout" in rules.program.at(visit.address).routes:
+    if wait.kind == "lock":
+        locks = ", ".join(wait.about.get("locks", ()))
+        error = engine_error("LOCK_TIMEOUT", f"{locks} was not free in time ($timeout).", recoverable=True)
+        fail_or_route(draft, rules, error, Taking(now=now, branch=branch, edge="error"))
+    elif "timeout" in rules.program.at(visit.address).routes:
         _leave_by(draft, rules, "timeout", {"name": wait.name}, branch=branch, now=now)
     else:
         error = engine_error("SIGNAL_TIMEOUT", f"Nobody sent {wait.name!r} in time.", details={"name": wait.name})
@@ -204,14 +209,18 @@ def fire_due(draft: Draft, rules: Rules, now: int) -> None:
         if not due:
             return
         end_by_time(draft, rules, branch=min(due)[1], now=now)
+        settle(draft, rules, now)
 
 
 def end_what_can(draft: Draft, rules: Rules, now: int) -> None:
     """After a pause: end the waits whose signal came meanwhile, then those whose time has come."""
-    for branch, _, wait in draft.execution.waits():
+    for branch, visit, wait in draft.execution.waits():
         if draft.execution.has_ended:
             return
+        if not draft.is_open(branch, visit):  # cancelled by one before it
+            continue
         good, _ = _first_fitting(draft, rules, wait)
         if good is not None:
             end_by_signal(draft, rules, good, branch=branch, now=now)
+            settle(draft, rules, now)
     fire_due(draft, rules, now)

@@ -18,7 +18,7 @@ from infrastructure import sqlite_files, view_pages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 1)
+VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 2)
 """Raise the schema version with any change to the tables or to what a row means: the views are then built anew."""
 COLUMNS: Final[dict[str, type]] = {
     "execution_id": str,
@@ -34,8 +34,8 @@ COLUMNS: Final[dict[str, type]] = {
     "current_address": str,
     "due": int,
     "paused_at": int,
-    "waiting": int,
-    "held_due": int,
+    "branches": int,
+    "parked": str,
     "error_code": str,
     "labels": str,
 }
@@ -271,9 +271,11 @@ def _page_query(status: Sequence[str], workflow: str | None, before: int | None)
 def _record(row: Summary) -> dict[str, Any]:
     record = msgspec.structs.asdict(row)
     record["labels"] = msgspec.json.encode(row.labels).decode()
+    record["parked"] = msgspec.json.encode(row.parked).decode()
     return record
 
 
 def _summary(row: dict[str, Any]) -> Summary:
     labels = msgspec.json.decode(row["labels"], type=dict[str, str])
-    return Summary(**{**row, "waiting": bool(row["waiting"]), "labels": labels})
+    parked = msgspec.json.decode(row["parked"], type=dict[str, int | None])
+    return Summary(**{**row, "labels": labels, "parked": parked})

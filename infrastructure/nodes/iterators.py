@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from domain.node import Answer, Edge, NodeMetadata, Parameter, Pass
+from domain.execution import pass_data
+from domain.node import Answer, Edge, Fork, NodeMetadata, Parameter, Pass
 from domain.operators import finish
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
 
@@ -94,6 +95,7 @@ class Each(Iterator):
         },
         iterates=True,
         resolved_at="entry",
+        concurrent=True,
     )
     original_edge = "current-item"
     position_keys = ("as", "indexAs")
@@ -104,8 +106,10 @@ class Each(Iterator):
         index, total = index_of(context), len(items)
         if index >= total:
             return finished(context, total)
-        data = {"item": items[index], **place(index, total), "remaining": total - index - 1}
-        return Pass(edge=self.edge(context), data=data, bind=self.bound(config, items[index], index))
+        if context.step.concurrency > 1:
+            return Fork(items=items, edge=self.edge(context))
+        bind = self.bound(config, items[index], index)
+        return Pass(edge=self.edge(context), data=pass_data(items, index), bind=bind)
 
 
 class EveryArrayItem(Each):

@@ -42,6 +42,7 @@ LIBRARY: Final[Mapping[str, str]] = {
     "math": "infrastructure.nodes.arithmetic:Math",
     "mathOperations": "infrastructure.nodes.math_operations:MathOperations",
     "objectUtilities": "infrastructure.nodes.object_utilities:ObjectUtilities",
+    "parallel": "infrastructure.nodes.parallel:Parallel",
     "range": "infrastructure.nodes.iterators:Range",
     "removeDuplicates": "infrastructure.nodes.remove_duplicates:RemoveDuplicates",
     "resource-interpolate": "infrastructure.nodes.resource_interpolate:ResourceInterpolate",

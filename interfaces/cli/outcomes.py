@@ -33,7 +33,7 @@ def outcome(execution: Mapping[str, Any], place: Place) -> list[str]:
 def _next_steps(execution: Mapping[str, Any], place: Place) -> list[str]:
     lines = []
     for wait in execution["waiting"]:
-        if wait["kind"] == "timer":
+        if wait["kind"] not in ("signal", "approval"):
             continue
         payload = f'{{"choice": "{wait["choices"][0]}"}}' if wait["kind"] == "approval" else "JSON"
         data = shlex.quote(payload)

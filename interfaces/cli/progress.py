@@ -59,7 +59,7 @@ def goes_on_by_itself(execution: Mapping[str, Any]) -> bool:
     """Whether nobody need do anything for it to go on."""
     if execution["status"] != "suspended":
         return bool(execution["status"] == "running")
-    return any(wait["kind"] == "timer" for wait in execution["waiting"])
+    return any(wait["kind"] not in ("signal", "approval") for wait in execution["waiting"])
 
 
 @contextlib.contextmanager

@@ -132,6 +132,7 @@ def print_execution(execution: Mapping[str, Any]) -> None:
         rows.append(("ended", _time(execution["endTime"])))
     if execution.get("currentStep"):
         rows.append(("step", f"{plain(execution['currentStep'])}  {plain(execution.get('currentAddress') or '')}"))
+    rows += [("branch", _branch(branch)) for branch in execution.get("branches") or () if branch["branch"]]
     rows += [("waiting", wait_in_words(wait)) for wait in execution.get("waiting") or ()]
     rows += [("label", f"{plain(name)}={plain(text)}") for name, text in (execution.get("labels") or {}).items()]
     if execution.get("error"):
@@ -140,6 +141,11 @@ def print_execution(execution: Mapping[str, Any]) -> None:
     if "finalState" in execution:
         _print(Text("final state", style="bold"))
         print_json(execution["finalState"])
+
+
+def _branch(branch: Mapping[str, Any]) -> str:
+    waiting = f", waiting: {branch['waiting']}" if branch.get("waiting") else ""
+    return f"{plain(branch['branch'])} at {plain(branch.get('step') or branch.get('address') or 'its end')}{waiting}"
 
 
 def _described(parameter: Mapping[str, Any]) -> str:

@@ -54,6 +54,10 @@ def wait_in_words(wait: Mapping[str, Any]) -> str:
     match wait.get("kind"):
         case "timer":
             return f"waits{until}" if until else "waits"
+        case "retry":
+            return f"is tried again{until.replace(', until', ' at')}"
+        case "lock":
+            return f"waits for its locks ({', '.join(plain(path) for path in wait.get('locks', ()))}){until}"
         case "approval":
             choices = ", ".join(plain(choice) for choice in wait.get("choices", ()))
             return f"asks for approval {plain(wait['name'])!r}: {plain(wait.get('title', ''))} ({choices}){until}"
@@ -92,6 +96,17 @@ def _suspended(data: Mapping[str, Any]) -> str:
     return f"{wait.get('kind', '')} {plain(wait.get('name', ''))}".strip()
 
 
+def _opened(data: Mapping[str, Any]) -> str:
+    names = [plain(branch.get("name", "")) for branch in data.get("branches") or ()]
+    more = [f"{len(names) - POINTERS_SHOWN} more"] if len(names) > POINTERS_SHOWN else []
+    return f"opens {', '.join([*names[:POINTERS_SHOWN], *more])}" if names else "opens no branch"
+
+
+def _closed(data: Mapping[str, Any]) -> str:
+    error = f": {error_in_words(data['error'])}" if data.get("error") else ""
+    return f"{data.get('outcome', '')}{error}"
+
+
 def _signal(data: Mapping[str, Any]) -> str:
     return f"{plain(data.get('name', ''))} {plain(data.get('payload'))}{_because(data)}"
 
@@ -119,6 +134,8 @@ _GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "NodeFailed": _error,
     "Failed": _error,
     "Suspended": _suspended,
+    "BranchesOpened": _opened,
+    "BranchClosed": _closed,
     "SignalReceived": _signal,
     "Resumed": _resumed,
     "Recovered": _recovered,

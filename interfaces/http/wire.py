@@ -132,13 +132,23 @@ class FailureBody(Body, frozen=True, kw_only=True):
 class WaitBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A wait in progress, with what its step tells people about it."""
 
-    kind: Literal["timer", "signal", "approval"]
+    kind: Literal["timer", "signal", "approval", "retry", "lock"]
     address: str
     visit: int
     since: Time
     due: Time | None
     name: str | UnsetType = UNSET
     choices: list[str] | UnsetType = UNSET
+    branch: str | UnsetType = UNSET
+
+
+class BranchBody(Body, frozen=True, kw_only=True):
+    """Where an open branch stands, and what kind of wait it is in, if any (`branches`: for those it has opened)."""
+
+    branch: str
+    address: str | None
+    step: str | None
+    waiting: Literal["timer", "signal", "approval", "retry", "lock", "branches"] | None
 
 
 class ExecutionBody(Body, frozen=True, kw_only=True):
@@ -155,6 +165,7 @@ class ExecutionBody(Body, frozen=True, kw_only=True):
     current_step: str | None
     current_address: str | None
     waiting: list[WaitBody]
+    branches: list[BranchBody]
     labels: dict[str, str]
     error: FailureBody | None
     final_state: dict[str, Any] | UnsetType = UNSET

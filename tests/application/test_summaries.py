@@ -9,6 +9,8 @@ from application.summaries import summarise
 from domain.errors import ErrorInfo
 from domain.events import (
     AnyEvent,
+    BranchClosed,
+    BranchesOpened,
     Cancelled,
     Completed,
     DefinitionStored,
@@ -16,8 +18,10 @@ from domain.events import (
     ExecutionEvent,
     ExecutionStarted,
     Failed,
+    Joining,
     NodeFailed,
     NodeStarted,
+    Opening,
     Paused,
     Recovered,
     Resumed,
@@ -51,19 +55,30 @@ def entered(address: str = A, *, at: int = 20, branch: str = "") -> NodeStarted:
     return NodeStarted(time=at, address=address, step="s", node="n", pass_="1", visit=1, branch=branch)
 
 
-def left(target: str | None, *, at: int = 30) -> EdgeTaken:
+def left(target: str | None, *, at: int = 30, branch: str = "") -> EdgeTaken:
     """A visit ends."""
-    return EdgeTaken(time=at, address=A, visit=1, edge="next", target=target)
+    return EdgeTaken(time=at, address=A, visit=1, edge="next", target=target, branch=branch)
 
 
-def parked(*, at: int = 30, due: int | None = 100) -> Suspended:
+def parked(*, at: int = 30, due: int | None = 100, branch: str = "") -> Suspended:
     """A visit parks."""
-    return Suspended(time=at, address=A, visit=1, wait=WaitFor(kind="timer", since=at, due=due))
+    return Suspended(time=at, address=A, visit=1, wait=WaitFor(kind="timer", since=at, due=due), branch=branch)
 
 
-def woken(*, at: int = 100) -> Resumed:
+def woken(*, at: int = 100, branch: str = "") -> Resumed:
     """Its wait is over."""
-    return Resumed(time=at, cause="timer", address=A, visit=1)
+    return Resumed(time=at, cause="timer", address=A, visit=1, branch=branch)
+
+
+def opened(*names: str) -> BranchesOpened:
+    """A visit opens branches."""
+    openings = tuple(Opening(name=name, edge=name, first=B) for name in names)
+    return BranchesOpened(time=30, address=A, visit=1, branches=openings, joining=Joining())
+
+
+def closed(name: str) -> BranchClosed:
+    """One of them ends."""
+    return BranchClosed(time=30, address=A, visit=1, branch=name, outcome="ended")
 
 
 def after(*events: AnyEvent) -> Summary:
@@ -168,7 +183,7 @@ def test_an_end_ends_everything(
     """Nothing is due or paused any more; a failure says why, and where."""
     row = after(begun(), entered(), *before, event)
     assert (row.status, row.end_time, row.current_address) == (status, 90, address)
-    assert (row.due, row.held_due, row.paused_at, row.waiting) == (None, None, None, False)
+    assert (row.due, row.paused_at) == (None, None)
     assert row.error_code == ("NODE_ERROR" if status == "failed" else None)
 
 
@@ -188,6 +203,15 @@ HISTORIES: list[tuple[ExecutionEvent, ...]] = [
     (begun(), entered(), NodeFailed(time=30, address=A, visit=1, error=ERROR),
      Failed(time=31, error=ERROR, address=A, visit=1), Resumed(time=40, cause="retry", address=A), entered(at=41),
      parked(at=42), Cancelled(time=43)),
+    (begun(), entered(), opened("l", "r"), entered(branch="l"), parked(branch="l", due=200), entered(branch="r"),
+     parked(branch="r", due=90), Paused(time=40), Resumed(time=45, cause="person"), woken(branch="r"),
+     left(None, branch="r"), closed("r"), woken(branch="l"), left(None, branch="l"), closed("l"), left(B), entered(B)),
+    (begun(), entered(), opened("l", "r"), entered(branch="l"), parked(branch="l", due=None), closed("r"), closed("l"),
+     left(None), Completed(time=50)),
+    (begun(), entered(), opened("l", "r"), entered(branch="l"), parked(branch="l"), entered(branch="r"),
+     NodeFailed(time=30, address=A, visit=1, branch="r", error=ERROR),
+     Failed(time=31, error=ERROR, address=A, visit=1, branch="r"),
+     Resumed(time=40, cause="retry", address=A, branch="r"), entered(branch="r"), parked(branch="r", due=70)),
 ]  # fmt: skip
 
 

@@ -67,8 +67,8 @@ class ViewsContract(ABC):
             current_address="/workflow/0/a",
             due=6,
             paused_at=7,
-            waiting=True,
-            held_due=8,
+            branches=3,
+            parked={"": None, "a/ž": 8},
             error_code="X",
             labels={"kunde": "Žluťoučký 🐎", "": ""},
         )

@@ -105,7 +105,6 @@ def test_a_definition_that_is_no_object(definition: Any) -> None:
         ([{"a": {"x?": "$emd"}}], [("UNKNOWN_TARGET", "/workflow/0/a/x?")]),
         ([{"c": {"x?": "b"}}, "b", "b"], [("AMBIGUOUS_TARGET", "/workflow/0/c/x?")]),
         ([{"a": {"$retri": {}}}], [("UNKNOWN_OPTION", "/workflow/0/a/$retri")]),
-        ([{"a": {"$locks": []}}], [("NOT_SUPPORTED", "/workflow/0/a/$locks")]),
         ([{"a": {"$breaker": True}}], [("INVALID_OPTION", "/workflow/0/a/$breaker")]),
         ([{"a": {"$breaker": {"failure": 3}}}], [("INVALID_OPTION", "/workflow/0/a/$breaker/failure")]),
         ([{"a": {"$breaker": {"failures": 0}}}], [("INVALID_OPTION", "/workflow/0/a/$breaker/failures")]),
@@ -361,7 +360,7 @@ def test_an_output_of_null_is_refused() -> None:
 
 def test_a_node_of_a_later_release_is_no_typing_error() -> None:
     """What the language has and this release has not is said so, without a name that might have been meant."""
-    (problem,) = [one for one in problems_of(workflow({"parallel": {"x?": {}}}), NODES) if one.severity == "error"]
+    (problem,) = [one for one in problems_of(workflow({"snapshot": {"name": "x"}}), NODES) if one.severity == "error"]
     assert (problem.code, problem.nearest) == ("UNKNOWN_NODE", None)
     assert "does not run it yet" in problem.message
 

@@ -8,17 +8,31 @@ from typing import Any, NamedTuple
 import msgspec
 
 from application.requests import Submission
-from domain.commands import Begin, Command, Ended, Erred, Finish, Outcome, Parked, Passed, Rules, Start, Stored, Took
+from domain.commands import (
+    Begin,
+    Command,
+    Ended,
+    Erred,
+    Finish,
+    Forked,
+    Outcome,
+    Parked,
+    Passed,
+    Rules,
+    Start,
+    Stored,
+    Took,
+)
 from domain.compiler import compile_definition
 from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
 from domain.decide import decide
 from domain.durations import moment
 from domain.errors import ErrorInfo, InvalidDefinition, StepFailure
-from domain.events import ExecutionEvent
+from domain.events import ExecutionEvent, WaitFor
 from domain.evolve import evolve
 from domain.execution import Execution
 from domain.limits import Limits
-from domain.node import Answer, Edge, End, NodeCatalog, NodeMetadata, Park, Pass, WorkflowNode
+from domain.node import Answer, Edge, End, Fork, NodeCatalog, NodeMetadata, Park, Pass, WorkflowNode
 from domain.patches import Patch
 from domain.preparing import Prepared, inputs_of, prepare, prepare_setter
 from domain.problems import Problem
@@ -161,6 +175,7 @@ class Walk:
         self.events: list[ExecutionEvent] = []
         self.snapshots: list[bytes] = []
         self.now = NOON
+        self._turns = 0
         self.decide(Start(now=self.now))
 
     def decide(self, command: Command) -> tuple[ExecutionEvent, ...]:
@@ -180,33 +195,59 @@ class Walk:
         return self
 
     def visit(self) -> None:
-        """One visit of the next step."""
+        """One visit of the next step, of each branch that can go on in turn."""
+        self.visit_branch(self._next_branch())
+
+    def visit_branch(self, name: str) -> None:
+        """One visit of a branch's next step, or what is left of one that has begun and waited for its locks."""
         self.now += 1_000
-        branch = self.execution.branches[""]
-        assert branch.address is not None
-        step = self.program.at(branch.address)
-        if step.setter is not None:
-            value, prepared = prepare_setter(self.execution, branch, step)
-            outcome: Outcome = Stored(value=value)
-        else:
-            node = self.nodes.find(step.node)
-            assert node is not None
-            prepared = prepare(self.execution, branch, step, node)
-        self.decide(Begin(now=self.now, warnings=prepared.warnings))
-        if self.execution.status != "running":
-            return
+        visit = self.execution.branches[name].visit
+        if visit is None or not visit.ready:
+            self.decide(Begin(now=self.now, branch=name, warnings=self._prepared(name)[1].warnings))
+        branch = self.execution.branches.get(name)
+        if branch is not None and branch.visit is not None and branch.visit.wait is None:
+            self.finish(name)
+
+    def finish(self, name: str) -> None:
+        """Run the node of a visit that has begun, and record how it came out."""
+        step = self._step(name)
+        value, prepared = self._prepared(name)
+        outcome: Outcome = Stored(value=value)
         patch: Patch = ()
         if prepared.failure is not None:
             outcome = Erred(error=prepared.failure)
         elif step.setter is None:
-            outcome, patch = self._execute(step, prepared)
-        self.decide(Finish(now=self.now, outcome=outcome, patch=patch))
+            outcome, patch = self._execute(name, step, prepared)
+        self.decide(Finish(now=self.now, branch=name, outcome=outcome, patch=patch))
 
-    def _execute(self, step: Step, prepared: Prepared) -> tuple[Outcome, Patch]:
+    def _step(self, name: str) -> Step:
+        address = self.execution.branches[name].address
+        assert address is not None
+        return self.program.at(address)
+
+    def _prepared(self, name: str) -> tuple[Any, Prepared]:
+        step = self._step(name)
+        branch = self.execution.branches[name]
+        if step.setter is not None:
+            return prepare_setter(self.execution, branch, step)
+        node = self.nodes.find(step.node)
+        assert node is not None
+        return None, prepare(self.execution, branch, step, node)
+
+    def _next_branch(self) -> str:
+        ready = [
+            name
+            for name, branch in self.execution.branches.items()
+            if branch.address is not None and (branch.visit is None or _goes_on(branch.visit.wait))
+        ]
+        self._turns += 1
+        return ready[self._turns % len(ready)]
+
+    def _execute(self, name: str, step: Step, prepared: Prepared) -> tuple[Outcome, Patch]:
         node = self.nodes.find(step.node)
         assert node is not None
         view = StateView(self.execution.state)
-        context = self._context(step, prepared, view, node)
+        context = self._context(name, step, prepared, view, node)
         try:
             outcome = _outcome(node.execute(context, prepared.config), prepared, node)
             return outcome, view.patch()
@@ -218,8 +259,10 @@ class Walk:
             )
             return Erred(error=raised), ()
 
-    def _context(self, step: Step, prepared: Prepared, view: StateView, node: WorkflowNode) -> ExecutionContext:
-        branch = self.execution.branches[""]
+    def _context(
+        self, name: str, step: Step, prepared: Prepared, view: StateView, node: WorkflowNode
+    ) -> ExecutionContext:
+        branch = self.execution.branches[name]
         visit = branch.visit
         assert visit is not None
         return ExecutionContext(
@@ -234,12 +277,18 @@ class Walk:
                 visit=visit.number,
                 attempt=visit.attempt,
                 routed=frozenset(step.routes),
+                concurrency=step.options.concurrency,
             ),
             idempotency_key="key",
             now=moment(visit.started),
             previous=branch.input,
             loop=LoopInfo(index=prepared.index) if prepared.index is not None else None,
         )
+
+
+def _goes_on(wait: WaitFor | None) -> bool:
+    """Whether a visit can be taken up: time is no object here, so a retry is due at once."""
+    return wait is None or wait.kind == "retry"
 
 
 def _outcome(answer: Any, prepared: Prepared, node: WorkflowNode) -> Outcome:
@@ -253,6 +302,8 @@ def _outcome(answer: Any, prepared: Prepared, node: WorkflowNode) -> Outcome:
             return Passed(answer=answer, parameters=prepared.config if keeps else None)
         case Park():
             return Parked(answer=answer)
+        case Fork():
+            return Forked(answer=answer)
         case End(result=result):
             return Ended(result=result)
         case _:
