@@ -16,8 +16,8 @@ from domain.commands import Begin, Erred, Finish, Stored
 from domain.draft import engine_error
 from domain.errors import StepFailure
 from domain.events import BranchClosed
-from domain.execution import Visit
 from domain.node import Effect
+from domain.position import Visit
 from domain.preparing import Prepared, prepare, prepare_setter
 from domain.program import Step
 

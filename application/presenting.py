@@ -13,8 +13,9 @@ from domain.durations import iso
 from domain.errors import ErrorInfo
 from domain.events import EdgeTaken, NodeStarted, StateUpdated
 from domain.evolve import output_of
-from domain.execution import Execution, Visit
+from domain.execution import Execution
 from domain.patches import Op, tokens
+from domain.position import Visit
 from domain.program import Program
 
 COMMON: Final = frozenset({"time", "actor", "address", "step", "node", "visit", "attempt", "branch"})

@@ -15,15 +15,16 @@ import msgspec
 
 from application.ports import Nodes
 from domain import json
-from domain.commands import Ended, Erred, Forked, Outcome, Parked, Passed, Took
+from domain.commands import Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Took
 from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
 from domain.draft import engine_error
 from domain.durations import moment
 from domain.errors import ErrorInfo, StepFailure
-from domain.execution import Branch, Execution, Visit, idempotency_key
-from domain.node import Answer, Edge, Effect, End, Fork, Park, Pass, WorkflowNode
+from domain.execution import Execution, idempotency_key
+from domain.node import Answer, Edge, Effect, End, Fork, Mark, Park, Pass, WorkflowNode
 from domain.parameters import check_resolved
 from domain.patches import Patch
+from domain.position import Branch, Visit
 from domain.preparing import Prepared, inputs_of
 from domain.program import Step
 
@@ -190,7 +191,7 @@ class _Deadline:
 
 def _first_edge(answer: Any, context: ExecutionContext) -> Answer:
     """The answer, with an edge map resolved to the first edge whose function gives something."""
-    if answer is None or isinstance(answer, (Edge, Pass, Park, Fork, End)):
+    if answer is None or isinstance(answer, (Edge, Pass, Park, Fork, Mark, End)):
         return answer
     if not isinstance(answer, Mapping):
         raise _bad_answer(f"a {type(answer).__name__}")
@@ -224,6 +225,8 @@ def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:
             return Parked(answer=answer)
         case Fork():
             return Forked(answer=_forked(answer))
+        case Mark(name=name):
+            return Marked(name=json.normal(name, "the name of a snapshot"))
         case End(result=result):
             return Ended(result=result if result is msgspec.UNSET else json.normal(result, "the result"))
         case Mapping():

@@ -23,7 +23,9 @@ from domain.events import (
     Recovered,
     Resumed,
     RetryScheduled,
+    RolledBack,
     SignalReceived,
+    SnapshotTaken,
     StateUpdated,
     Suspended,
 )
@@ -88,7 +90,11 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
             return replace(_ended(row, "cancelled", event.time), parked={})
         case RetryScheduled():
             return _awake(row, event.branch)
-        case StateUpdated() | SignalReceived() | Recovered() | ExecutionStarted() | DefinitionStored():
+        case RolledBack():
+            return _rolled_back(row, event)
+        case (
+            StateUpdated() | SignalReceived() | SnapshotTaken() | Recovered() | ExecutionStarted() | DefinitionStored()
+        ):
             return row
         case _:
             assert_never(event)
@@ -132,7 +138,7 @@ def _resumed(row: Summary, event: Resumed) -> Summary:
         case "retry":
             address = (event.address or row.current_address) if event.branch == ROOT else row.current_address
             again = replace(_ended(row, "running", None), error_code=None, current_address=address)
-            return _awake(again, event.branch)
+            return _awake(again, event.branch) if event.address else _judged(again)
         case _:
             assert_never(event.cause)
 
@@ -144,6 +150,15 @@ def _unpaused(row: Summary, now: int) -> Summary:
     spent = now - row.paused_at
     parked = {name: due + spent if due is not None else None for name, due in row.parked.items()}
     return _judged(replace(row, status="running", parked=parked, paused_at=None))
+
+
+def _rolled_back(row: Summary, event: RolledBack) -> Summary:
+    """The row at the position that is restored: what was parked there is so again."""
+    waits = {name: one.visit.wait for name, one in event.branches.items() if one.visit is not None}
+    kinds = ("retry", "lock")
+    parked = {name: wait.due for name, wait in waits.items() if wait is not None and wait.kind not in kinds}
+    back = replace(_ended(row, "running", None), branches=len(event.branches), parked=parked, error_code=None)
+    return _judged(replace(back, current_address=event.branches[ROOT].address))
 
 
 def _ended(row: Summary, status: Status, time: int | None) -> Summary:

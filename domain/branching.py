@@ -8,9 +8,10 @@ import msgspec
 from msgspec.structs import replace
 
 from domain import json
-from domain.events import BranchClosed, BranchesOpened, Joining, Opening, WaitFor
-from domain.execution import Branch, Execution, Frame, Opened, Visit, heavier, pass_data, status_of
+from domain.events import BranchClosed, BranchesOpened, Opening
+from domain.execution import Execution, heavier, status_of
 from domain.patches import escape
+from domain.position import Branch, Frame, Joining, Opened, Visit, WaitFor, pass_data
 
 BRANCH_WEIGHT = 64
 """What `exact_weight` counts of a branch that holds nothing yet, or more."""

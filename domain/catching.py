@@ -6,7 +6,8 @@ from typing import Final
 
 from domain.commands import Rules
 from domain.errors import ErrorInfo
-from domain.execution import Branch, Execution
+from domain.execution import Execution
+from domain.position import Branch
 from domain.retrying import may_try_again
 
 NEVER_ROUTED: Final = frozenset({"STEP_LIMIT", "STATE_LIMIT"})

@@ -74,6 +74,12 @@ class Forked(msgspec.Struct, frozen=True, kw_only=True):
     answer: Fork
 
 
+class Marked(msgspec.Struct, frozen=True, kw_only=True):
+    """A control node asked to name this version."""
+
+    name: str
+
+
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """A control node asked to complete the execution. `result` UNSET: there is none to store."""
 
@@ -92,7 +98,7 @@ class Erred(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo
 
 
-Outcome = Took | Passed | Parked | Forked | Ended | Stored | Erred
+Outcome = Took | Passed | Parked | Forked | Marked | Ended | Stored | Erred
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):

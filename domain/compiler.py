@@ -11,7 +11,7 @@ from domain.errors import InvalidDefinition
 from domain.limits import Limits
 from domain.locks import with_inner_locks
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
-from domain.options import default_retry, options_of, settings_of
+from domain.options import default_retry, options_of, rolls_back_of, settings_of
 from domain.outline import Outline, Report, StepOutline
 from domain.parameters import compile_parameters
 from domain.paths import parse_path
@@ -24,7 +24,7 @@ from domain.values import Value, compile_value
 KNOWN_KEYS: Final = ("id", "name", "version", "workflow", "initialState", "description", "$schema", "settings")
 ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
-LATER_NODES: Final = frozenset({"runWorkflow", "run-workflow", "snapshot"})
+LATER_NODES: Final = frozenset({"runWorkflow", "run-workflow"})
 """Nodes of the language that are not here yet: whoever writes one should not look for a typing error."""
 MAX_PROBLEMS: Final = 100
 """Problems reported at once; past it one more says that there are others."""
@@ -65,6 +65,7 @@ def compile_definition(
         raise InvalidDefinition(problems.ordered())
     _check_document(definition, report)
     lowered = settings_of(definition, limits, report)
+    rolls_back = rolls_back_of(definition, report)
     steps = _compile_steps(definition, nodes, lowered, report)
     if problems.errors():
         raise InvalidDefinition(problems.ordered())
@@ -77,6 +78,7 @@ def compile_definition(
         steps=steps,
         max_steps=lowered.steps,
         index={step.address: step.index for step in steps},
+        rolls_back=rolls_back,
         warnings=problems.ordered(),
     )
 

@@ -138,7 +138,8 @@ def _retry(draft: Draft, rules: Rules, command: PersonCommand) -> None:
             f"Only a failed execution can be retried; this one is {draft.execution.status}.", code="NOT_FAILED"
         )
     failure = draft.execution.failure
-    draft.record(_resumed(command, "retry", address=failure.address, branch=failure.branch))
+    address = "" if failure.restored else failure.address
+    draft.record(_resumed(command, "retry", address=address, branch="" if failure.restored else failure.branch))
 
 
 def _resumed(command: PersonCommand, cause: str, *, address: str = "", branch: str = ROOT) -> Resumed:

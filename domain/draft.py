@@ -7,7 +7,8 @@ from typing import Any
 from domain.errors import ErrorInfo
 from domain.events import ExecutionEvent
 from domain.evolve import evolve
-from domain.execution import Branch, Execution, Visit
+from domain.execution import Execution
+from domain.position import Branch, Visit
 from domain.program import Step
 
 

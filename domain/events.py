@@ -13,6 +13,7 @@ import msgspec
 
 from domain.errors import ErrorInfo
 from domain.patches import Op
+from domain.position import Branch, Joining, WaitFor
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -143,23 +144,6 @@ class RetryScheduled(VisitEvent, frozen=True, kw_only=True):
     due: int
 
 
-class WaitFor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What a parked visit waits for. `since` is when it parked, `due` when it stops waiting (microseconds)."""
-
-    kind: Literal["timer", "signal", "approval", "retry", "lock", "branches"]
-    since: int
-    name: str = ""
-    due: int | None = None
-    schema: Any = None
-    choices: tuple[str, ...] = ()
-    about: dict[str, Any] = {}
-
-    @property
-    def takes_signals(self) -> bool:
-        """Whether a signal can end it."""
-        return self.kind in ("signal", "approval")
-
-
 class Suspended(VisitEvent, frozen=True, kw_only=True):
     """A visit parks: no thread, no task, until its wait is over. `dropped` are kept signals that broke the schema."""
 
@@ -179,19 +163,6 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     edge: str
     first: str | None = None
     index: int = -1
-
-
-class Joining(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """How branches come together again.
-
-    `wanted` branches must end well (0: all of them); `collect` says that one that fails lets the others go on. A
-    concurrent loop makes a pass for each of its `items` (absent: it is none), `most` at a time.
-    """
-
-    wanted: int = 0
-    collect: bool = False
-    items: list[Any] | msgspec.UnsetType = msgspec.UNSET
-    most: int = 0
 
 
 class BranchesOpened(VisitEvent, frozen=True, kw_only=True):
@@ -252,6 +223,39 @@ class Paused(Event, frozen=True, kw_only=True):
     branch: str = ""
 
 
+class SnapshotTaken(Event, frozen=True, kw_only=True):
+    """This version got a name, by a step (with an address) or by a person. A name used again moves.
+
+    A step's snapshot means the end of its visit: to go back there is to go on with what comes behind it.
+    """
+
+    tag: ClassVar[str] = "snapshot_taken"
+    name: str
+    address: str = ""
+    visit: int = 0
+    attempt: int = 1
+    branch: str = ""
+    reason: str = ""
+    key: CommandKey | None = None
+
+
+class RolledBack(Event, frozen=True, kw_only=True):
+    """State and position are again what they were at version `to`; history goes on, in a new walk.
+
+    `patch` leads from the state before to that of then, `outputs` does so for the edge data of the steps. `branches` is
+    the position, without the visits that were in flight: these begin again.
+    """
+
+    tag: ClassVar[str] = "rolled_back"
+    to: int
+    name: str = ""
+    patch: tuple[Op, ...] = ()
+    outputs: tuple[Op, ...] = ()
+    branches: dict[str, Branch] = {}
+    reason: str = ""
+    key: CommandKey | None = None
+
+
 class Recovered(Event, frozen=True, kw_only=True):
     """A worker took over after a crash. With an address: that visit was in flight, and runs again as a new attempt."""
 
@@ -270,13 +274,17 @@ class Completed(Event, frozen=True, kw_only=True):
 
 
 class Failed(Event, frozen=True, kw_only=True):
-    """The execution ended by an error; its state and position are kept."""
+    """The execution ended by an error; its state and position are kept.
+
+    `restored`: they are those of a snapshot that it was put back to just before, and a retry goes on from there.
+    """
 
     tag: ClassVar[str] = "failed"
     error: ErrorInfo
     address: str = ""
     visit: int = 0
     branch: str = ""
+    restored: bool = False
 
 
 class Cancelled(Event, frozen=True, kw_only=True):
@@ -300,6 +308,8 @@ ExecutionEvent = (
     | SignalReceived
     | Resumed
     | Paused
+    | SnapshotTaken
+    | RolledBack
     | Recovered
     | Completed
     | Failed
@@ -323,6 +333,8 @@ EVENT_TYPES: dict[str, type[AnyEvent]] = {
         SignalReceived,
         Resumed,
         Paused,
+        SnapshotTaken,
+        RolledBack,
         Recovered,
         Completed,
         Failed,

@@ -27,13 +27,16 @@ from domain.events import (
     Recovered,
     Resumed,
     RetryScheduled,
+    RolledBack,
     SignalReceived,
+    SnapshotTaken,
     StateUpdated,
     Suspended,
-    WaitFor,
 )
-from domain.execution import Bound, Branch, Execution, Failure, Frame, KeptSignal, Visit, heavier, status_of
+from domain.execution import Execution, Failure, KeptSignal, heavier, status_of
+from domain.going_back import completed_snapshot, new_walk, rolled_back, snapshot_taken
 from domain.patches import apply, find
+from domain.position import Bound, Branch, Frame, Visit, WaitFor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +82,10 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:  # noqa: 
             return branches_opened(execution, event)
         case BranchClosed():
             return branch_closed(execution, event)
+        case SnapshotTaken():
+            return snapshot_taken(_with_key(execution, event.key), event)
+        case RolledBack():
+            return rolled_back(_with_key(execution, event.key), event)
         case SignalReceived():
             return _signal_received(execution, event)
         case Recovered():
@@ -90,8 +97,7 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:  # noqa: 
         case Completed():
             return replace(execution, status="completed", ended=event.time)
         case Failed():
-            failure = Failure(error=event.error, address=event.address, visit=event.visit, branch=event.branch)
-            return replace(execution, status="failed", ended=event.time, failure=failure)
+            return _failed(execution, event)
         case Cancelled():
             return replace(_with_key(execution, event.key), status="cancelled", ended=event.time)
         case _:
@@ -171,6 +177,7 @@ def _edge_taken(execution: Execution, event: EdgeTaken) -> Execution:
     if value is not None and name:
         outputs = {**outputs, name: value}
     moved = _awake(replace(_with_branch(execution, event.branch, after), outputs=outputs), branch)
+    moved = completed_snapshot(moved, event)
     frame = after.frames[-1] if event.enter is not None else after.frames[-1].item if event.again else None
     return heavier(moved, len(json.encode((value, name, frame))))
 
@@ -261,6 +268,17 @@ def _resumed(execution: Execution, event: Resumed) -> Execution:
             assert_never(event.cause)
 
 
+def _failed(execution: Execution, event: Failed) -> Execution:
+    failure = Failure(
+        error=event.error,
+        address=event.address,
+        visit=event.visit,
+        branch=event.branch,
+        restored=event.restored,
+    )
+    return replace(execution, status="failed", ended=event.time, failure=failure)
+
+
 def _wait_over(execution: Execution, event: Resumed) -> Execution:
     branch = execution.branches[event.branch]
     visit = branch.visit
@@ -293,26 +311,10 @@ def _retried(execution: Execution, event: Resumed) -> Execution:
     """A new walk from where the failed one stood: the step that failed is visited again, and so is what was in flight
     beside it; what was parked stays so.
     """
-    branches = {name: _without_attempt(branch) for name, branch in execution.branches.items()}
-    branch = branches[event.branch]
-    branches[event.branch] = replace(branch, address=event.address or branch.address, visit=None)
-    parked = [branch.visit for branch in branches.values() if branch.visit is not None]
-    return replace(
-        execution,
-        branches=branches,
-        status="running",
-        walk=execution.walk + 1,
-        steps=0,
-        visits={visit.address: visit.number for visit in parked},
-        failure=None,
-        ended=None,
-    )
-
-
-def _without_attempt(branch: Branch) -> Branch:
-    """The branch, its open visit forgotten unless it is parked for something that is still to come."""
-    wait = branch.visit.wait if branch.visit is not None else None
-    return branch if wait is not None and wait.kind not in ("retry", "lock") else replace(branch, visit=None)
+    branches = dict(execution.branches)
+    if event.address:
+        branches[event.branch] = replace(branches[event.branch], address=event.address, visit=None)
+    return new_walk(execution, branches)
 
 
 def _signal_received(execution: Execution, event: SignalReceived) -> Execution:

@@ -10,92 +10,13 @@ from msgspec.structs import replace
 
 from domain import json
 from domain.errors import ErrorInfo
-from domain.events import CommandKey, Joining, WaitFor
+from domain.events import CommandKey
+from domain.position import Branch, Visit, WaitFor
 
 Status = Literal["running", "suspended", "paused", "completed", "failed", "cancelled"]
 ENDED: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
 ROOT = ""
 """Name of the branch that an execution begins with."""
-
-
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry into a loop: its step, the entry count of that step, the pass it is in, and what it keeps until it is left.
-
-    `entries` counts how often each step was entered in this pass.
-    """
-
-    address: str
-    entry: int
-    index: int = 0
-    item: Any = None
-    parameters: dict[str, Any] | None = None
-    saved: dict[str, Any] = {}
-    unset: tuple[str, ...] = ()
-    entries: dict[str, int] = {}
-
-
-class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """A binding of `error`: valid inside a block; one made by a jump ends when another is made."""
-
-    block: str
-    jump: bool
-    error: Any
-
-
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """The branches that a visit has opened: those still `open`, by name, and how the others came out.
-
-    `results` (last edge data) and `errors` (error objects) are by the edge that led into the branch; a concurrent loop
-    keeps neither. `begun` counts the branches opened so far.
-    """
-
-    joining: Joining
-    open: tuple[str, ...] = ()
-    begun: int = 0
-    results: dict[str, Any] = {}
-    errors: dict[str, Any] = {}
-    cancelled: tuple[str, ...] = ()
-
-
-class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """A visit that has begun and not ended: in flight, or parked when it has a `wait`.
-
-    `number` is its running count in the walk, `pass_` its place among the passes of the loops and the branches around
-    it, `started` the time of its newest attempt, `recoveries` how often a crash interrupted it. `ready` says that it
-    has waited for its locks and its node is to run now; `openings` counts the attempts that opened branches.
-    """
-
-    address: str
-    pass_: str
-    number: int
-    attempt: int
-    started: int
-    recoveries: int = 0
-    wait: WaitFor | None = None
-    ready: bool = False
-    opened: Opened | None = None
-    openings: int = 0
-
-
-class Branch(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one strand of an execution stands: the step to visit next or being visited (None: at its end).
-
-    `parent` is the branch whose visit opened it (None: the execution began with it), by the edge `edge`. The first
-    `base` frames are those of the loops around it; `around` is the part of a pass that they and the branches around it
-    make. `answered` says that some node in it has taken an edge, so that `input` is its own.
-    """
-
-    address: str | None
-    parent: str | None = None
-    edge: str = ""
-    around: str = ""
-    base: int = 0
-    answered: bool = False
-    frames: tuple[Frame, ...] = ()
-    bindings: tuple[Bound, ...] = ()
-    entries: dict[str, int] = {}
-    input: Any = None
-    visit: Visit | None = None
 
 
 class KeptSignal(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,15 +35,30 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     visit: int
     branch: str = ROOT
+    restored: bool = False
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The version that was named last, and what there was: to go back to it. Shares its values with the execution.
+
+    `visit` is the (branch, address, number) of the step's visit that takes it, until that has ended.
+    """
+
+    name: str
+    version: int
+    visit: tuple[str, str, int] | None = None
+    state: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    branches: dict[str, Branch] = {}
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """Everything there is to know of an execution at `version`. Values are shared between versions: never change them.
 
     `visits` counts the visits of each step in this walk, `steps` all of them; `outputs` holds each step's last edge data
-    by name; `kept` early signals by name; `keys` the commands that came with an idempotency key; `exhausted` is what it
-    paused for when attempts were used up. Times are microseconds. `weight` is never less than `exact_weight`; `counted`
-    is what that was when it was last counted.
+    by name; `kept` early signals by name; `keys` the commands that came with an idempotency key; `marks` the named
+    versions, `snapshot` the newest of them; `exhausted` is what it paused for when attempts were used up. Times are
+    microseconds. `weight` is never less than `exact_weight`; `counted` is what that was when it was last counted.
     """
 
     id: str
@@ -141,6 +77,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     branches: dict[str, Branch] = {}
     kept: dict[str, tuple[KeptSignal, ...]] = {}
     keys: dict[str, CommandKey] = {}
+    marks: dict[str, int] = {}
+    snapshot: Snapshot | None = None
     failure: Failure | None = None
     exhausted: Failure | None = None
     paused_at: int | None = None
@@ -218,19 +156,6 @@ def next_pass(branch: Branch, address: str) -> str:
     entries = inside[-1].entries if inside else branch.entries
     around = branch.around + "".join(f"{frame.entry}.{frame.index}/" for frame in inside)
     return f"{around}{entries.get(address, 0) + 1}"
-
-
-def pass_data(items: list[Any], index: int) -> dict[str, Any]:
-    """What a pass over a list gets as its edge data."""
-    total = len(items)
-    return {
-        "item": items[index],
-        "index": index,
-        "total": total,
-        "isFirst": index == 0,
-        "isLast": index == total - 1,
-        "remaining": total - index - 1,
-    }
 
 
 def status_of(execution: Execution) -> Status:

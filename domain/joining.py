@@ -9,11 +9,12 @@ import msgspec
 from domain.commands import Rules
 from domain.draft import Draft, engine_error
 from domain.errors import ErrorInfo, StepFailure
-from domain.events import BranchClosed, BranchesOpened, Completed, Failed, Joining, Opening
-from domain.execution import Frame, Opened
+from domain.events import BranchClosed, BranchesOpened, Completed, Opening
+from domain.failing import fail_execution
 from domain.locks import grant_locks
 from domain.node import Fork
 from domain.patches import escape
+from domain.position import Frame, Joining, Opened
 from domain.program import END, Program, Step
 from domain.taking import Taking, fail_or_route, restore, take
 
@@ -36,7 +37,7 @@ def open_branches(draft: Draft, rules: Rules, step: Step, fork: Fork, *, branch:
         if kind == "fail":
             error = engine_error("FAILED", f"{step.name or step.address}: {opening.edge} is routed to $fail")
             visit = draft.visit(branch)
-            draft.record(Failed(time=now, error=error, address=step.address, visit=visit.number, branch=branch))
+            fail_execution(draft, rules, error, address=step.address, visit=visit.number, branch=branch, now=now)
             return
     if not openings:
         _look(draft, rules, branch, now)

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from domain.commands import Rules
 from domain.draft import Draft
-from domain.events import Resumed, Suspended, WaitFor
-from domain.execution import Branch, Execution, Visit
+from domain.events import Resumed, Suspended
+from domain.execution import Execution
 from domain.paths import Path, format_path
+from domain.position import Branch, Visit, WaitFor
 from domain.problems import pointer
 from domain.program import Step
 

@@ -122,6 +122,12 @@ class Fork(msgspec.Struct, frozen=True, kw_only=True):
     edge: str = "loop"
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """A control node's answer: give this version a name, then take `success`."""
+
+    name: str
+
+
 class End(msgspec.Struct, frozen=True):
     """A control node's answer: complete the execution, first storing `result` under the state key of that name."""
 
@@ -129,7 +135,7 @@ class End(msgspec.Struct, frozen=True):
 
 
 EdgeMap = Mapping[str, Callable[["ExecutionContext"], Any]]
-Answer = Edge | Pass | Park | Fork | End | EdgeMap | None
+Answer = Edge | Pass | Park | Fork | Mark | End | EdgeMap | None
 
 
 class WorkflowNode(ABC):

@@ -37,7 +37,7 @@ SETTINGS: Final = (
     "priority",
     "concurrencyKey",
 )
-SETTINGS_NOT_YET: Final = frozenset({"onCriticalError", "budget", "concurrencyKey"})
+SETTINGS_NOT_YET: Final = frozenset({"budget", "concurrencyKey"})
 
 
 class _Checked:
@@ -91,6 +91,16 @@ def settings_of(definition: dict[str, Any], limits: Limits, report: Report) -> L
         node_timeout_ms=checked.duration("timeout", limits.node_timeout_ms, limits.node_timeout_ms),
         node_timeout_cap_ms=limits.node_timeout_ms,
     )
+
+
+def rolls_back_of(definition: dict[str, Any], report: Report) -> bool:
+    """Whether `settings.onCriticalError` asks to go back to the newest snapshot before failing."""
+    settings = definition.get("settings")
+    value = settings.get("onCriticalError", "fail") if isinstance(settings, dict) else "fail"
+    if value not in ("fail", "rollback"):
+        message = 'onCriticalError is "rollback" or "fail".'
+        report(Problem(code="INVALID_OPTION", path="/settings/onCriticalError", message=message))
+    return bool(value == "rollback")
 
 
 def default_retry(definition: dict[str, Any], report: Report) -> RetryPolicy | None:

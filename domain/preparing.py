@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from domain import json
 from domain.errors import ErrorInfo, StepFailure
-from domain.execution import Branch, Execution, Frame
+from domain.execution import Execution
 from domain.node import NodeMetadata, WorkflowNode
+from domain.position import Branch, Frame
 from domain.program import Step
 from domain.scope import Scope
 

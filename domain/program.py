@@ -111,6 +111,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     max_steps: int
     index: dict[str, int]
     """Step index by address."""
+    rolls_back: bool = False
+    """Whether a critical error takes the execution back to its newest snapshot before it fails."""
     warnings: tuple[Problem, ...] = ()
 
     def at(self, address: str) -> Step:

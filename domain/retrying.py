@@ -9,8 +9,9 @@ from domain.draft import Draft
 from domain.durations import milliseconds
 from domain.errors import ErrorInfo
 from domain.events import Paused, RetryScheduled
-from domain.execution import Execution, Visit, idempotency_key
+from domain.execution import Execution, idempotency_key
 from domain.outline import Report
+from domain.position import Visit
 from domain.problems import Problem, nearest, pointer
 from domain.program import RetryPolicy, Step
 

@@ -12,9 +12,11 @@ from domain.catching import NEVER_ROUTED, is_caught
 from domain.commands import Rules
 from domain.draft import Draft, engine_error, error_from_json
 from domain.errors import ErrorInfo, StepFailure
-from domain.events import Binding, Completed, EdgeTaken, Failed, LoopEntry, NodeFailed, StateUpdated
-from domain.execution import ROOT, Branch, Execution, Frame, exact_weight
+from domain.events import Binding, Completed, EdgeTaken, LoopEntry, NodeFailed, StateUpdated
+from domain.execution import ROOT, Execution, exact_weight
+from domain.failing import fail_execution
 from domain.patches import Op, Patch, apply, escape, rebase, same
+from domain.position import Branch, Frame
 from domain.program import END, Route, Step
 from domain.retrying import paused_instead, retried
 
@@ -62,7 +64,7 @@ def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route
     entry = _entry(taking, writes.before) if route.body and _keeps_nothing(branch, step, taking) else None
     draft.record(_edge_taken(draft, rules, step, taking=taking, route=route, entry=entry, output_at=output_at))
     check_weight(draft.execution, rules)  # with the edge's data and the loop's frame
-    _finish_route(draft, step, taking, route)
+    _finish_route(draft, rules, step, taking, route)
 
 
 def _check_iterations(branch: Branch, step: Step) -> None:
@@ -224,11 +226,11 @@ def _kept_bindings(branch: Branch, route: Route, target: Step | None) -> int:
     return -1 if kept == len(branch.bindings) else kept
 
 
-def _finish_route(draft: Draft, step: Step, taking: Taking, route: Route) -> None:
+def _finish_route(draft: Draft, rules: Rules, step: Step, taking: Taking, route: Route) -> None:
     number = draft.execution.visits[step.address]
     if route.kind == "fail":
         error = _bound_error(draft, step, taking)
-        draft.record(Failed(time=taking.now, error=error, address=step.address, visit=number, branch=taking.branch))
+        fail_execution(draft, rules, error, address=step.address, visit=number, branch=taking.branch, now=taking.now)
     elif route.kind == "end" or (taking.branch == ROOT and draft.branch(ROOT).address is None):
         draft.record(Completed(time=taking.now))
 
@@ -264,7 +266,7 @@ def fail_visit(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) -> 
     if is_caught(draft.execution, rules, draft.branch(name), error):
         draft.failed.append((name, error))
     else:
-        draft.record(Failed(time=taking.now, error=error, address=visit.address, visit=visit.number, branch=name))
+        fail_execution(draft, rules, error, address=visit.address, visit=visit.number, branch=name, now=taking.now)
 
 
 def fail_or_route(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) -> None:

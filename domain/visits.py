@@ -6,11 +6,12 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from domain.commands import Begin, Ended, Erred, Finish, Forked, Parked, Passed, Recover, Rules, Stored, Took
+from domain.commands import Begin, Ended, Erred, Finish, Forked, Marked, Parked, Passed, Recover, Rules, Stored, Took
 from domain.draft import Draft, engine_error, returned_error
 from domain.errors import StepFailure
-from domain.events import Failed, NodeStarted, Paused, Recovered
+from domain.events import NodeStarted, Paused, Recovered, SnapshotTaken
 from domain.execution import next_pass
+from domain.failing import fail_execution
 from domain.joining import open_branches, settle
 from domain.locks import await_locks
 from domain.patches import ABSENT, assignment, diff, find, rebase
@@ -51,7 +52,7 @@ def _fail_by_step_limit(draft: Draft, rules: Rules, step: Step, command: Begin) 
     limit = rules.program.max_steps
     message = f"The execution has made {limit:,} visits, which is its limit. Raise maxSteps if it needs more."
     error = engine_error("STEP_LIMIT", message, details={"limit": limit})
-    draft.record(Failed(time=command.now, error=error, address=step.address, branch=command.branch))
+    fail_execution(draft, rules, error, address=step.address, visit=0, branch=command.branch, now=command.now)
 
 
 def finish(draft: Draft, rules: Rules, command: Finish) -> None:
@@ -81,6 +82,8 @@ def _finish(draft: Draft, rules: Rules, command: Finish) -> None:
         case Forked(answer=fork):
             record_writes(draft, rules, _taking(command, None), rebase(command.patch, draft.execution.state))
             open_branches(draft, rules, step, fork, branch=command.branch, now=command.now)
+        case Marked(name=name):
+            _mark(draft, rules, step, command, name)
         case Ended():
             _end(draft, rules, step, command, command.outcome)
         case Erred(error=error):
@@ -119,6 +122,22 @@ def _pass(draft: Draft, rules: Rules, step: Step, command: Finish, outcome: Pass
         bounded=answer.bounded,
     )
     take(draft, rules, step, taking)
+
+
+def _mark(draft: Draft, rules: Rules, step: Step, command: Finish, name: str) -> None:
+    visit = draft.visit(command.branch)
+    draft.record(
+        SnapshotTaken(
+            time=command.now,
+            name=name,
+            address=visit.address,
+            visit=visit.number,
+            attempt=visit.attempt,
+            branch=command.branch,
+        )
+    )
+    data = {"name": name, "version": draft.execution.version}
+    take(draft, rules, step, _taking(command, "success", data=data))
 
 
 def _end(draft: Draft, rules: Rules, step: Step, command: Finish, outcome: Ended) -> None:

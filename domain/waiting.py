@@ -8,10 +8,11 @@ from domain.commands import Rules, Signal
 from domain.draft import Draft, engine_error
 from domain.durations import iso
 from domain.errors import ErrorInfo, Refused, StepFailure, Unacceptable
-from domain.events import Resumed, SignalReceived, Suspended, WaitFor
-from domain.execution import KeptSignal, Visit
+from domain.events import Resumed, SignalReceived, Suspended
+from domain.execution import KeptSignal
 from domain.joining import settle
 from domain.node import Park
+from domain.position import Visit, WaitFor
 from domain.problems import Problem
 from domain.taking import Taking, fail_or_route, take
 

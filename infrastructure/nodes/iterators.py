@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from domain.execution import pass_data
 from domain.node import Answer, Edge, Fork, NodeMetadata, Parameter, Pass
 from domain.operators import finish
+from domain.position import pass_data
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
 
 if TYPE_CHECKING:

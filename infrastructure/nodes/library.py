@@ -52,6 +52,7 @@ LIBRARY: Final[Mapping[str, str]] = {
     "send-email": "infrastructure.nodes.send_email:SendEmailDashed",
     "sendEmail": "infrastructure.nodes.send_email:SendEmail",
     "signal": "infrastructure.nodes.waiting:Signal",
+    "snapshot": "infrastructure.nodes.snapshot:Snapshot",
     "sort": "infrastructure.nodes.sort:Sort",
     "splitOut": "infrastructure.nodes.split_out:SplitOut",
     "stringOperations": "infrastructure.nodes.string_operations:StringOperations",

@@ -102,6 +102,15 @@ def _opened(data: Mapping[str, Any]) -> str:
     return f"opens {', '.join([*names[:POINTERS_SHOWN], *more])}" if names else "opens no branch"
 
 
+def _named(data: Mapping[str, Any]) -> str:
+    return f"named {plain(data.get('name', ''))}{_because(data)}"
+
+
+def _back(data: Mapping[str, Any]) -> str:
+    name = f" ({plain(data['name'])})" if data.get("name") else ""
+    return f"to version {data.get('to')}{name}{_because(data)}"
+
+
 def _closed(data: Mapping[str, Any]) -> str:
     error = f": {error_in_words(data['error'])}" if data.get("error") else ""
     return f"{data.get('outcome', '')}{error}"
@@ -135,6 +144,8 @@ _GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "Failed": _error,
     "Suspended": _suspended,
     "BranchesOpened": _opened,
+    "SnapshotTaken": _named,
+    "RolledBack": _back,
     "BranchClosed": _closed,
     "SignalReceived": _signal,
     "Resumed": _resumed,

@@ -18,7 +18,6 @@ from domain.events import (
     ExecutionEvent,
     ExecutionStarted,
     Failed,
-    Joining,
     NodeFailed,
     NodeStarted,
     Opening,
@@ -28,10 +27,10 @@ from domain.events import (
     SignalReceived,
     StateUpdated,
     Suspended,
-    WaitFor,
 )
 from domain.evolve import fold
 from domain.execution import Execution
+from domain.position import Joining, WaitFor
 
 A, B = "/workflow/0/a", "/workflow/1/b"
 ERROR = ErrorInfo(code="NODE_ERROR", message="No.")

@@ -200,7 +200,7 @@ def test_warnings_by_code_and_place(steps: list[Any], problems: list[tuple[str, 
         ("timeout", "31s", "INVALID_OPTION", "error"),
         ("timeout", "never", "INVALID_OPTION", "error"),
         ("budget", {}, "NOT_SUPPORTED", "error"),
-        ("onCriticalError", "rollback", "NOT_SUPPORTED", "error"),
+        ("onCriticalError", "explode", "INVALID_OPTION", "error"),
         ("maxStep", 5, "UNKNOWN_SETTING", "warning"),
     ],
 )
@@ -360,7 +360,9 @@ def test_an_output_of_null_is_refused() -> None:
 
 def test_a_node_of_a_later_release_is_no_typing_error() -> None:
     """What the language has and this release has not is said so, without a name that might have been meant."""
-    (problem,) = [one for one in problems_of(workflow({"snapshot": {"name": "x"}}), NODES) if one.severity == "error"]
+    (problem,) = [
+        one for one in problems_of(workflow({"run-workflow": {"workflowId": "x"}}), NODES) if one.severity == "error"
+    ]
     assert (problem.code, problem.nearest) == ("UNKNOWN_NODE", None)
     assert "does not run it yet" in problem.message
 

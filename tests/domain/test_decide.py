@@ -48,13 +48,13 @@ from domain.events import (
     SignalReceived,
     StateUpdated,
     Suspended,
-    WaitFor,
 )
 from domain.evolve import fold
 from domain.execution import Execution
 from domain.limits import Limits
 from domain.node import Park, Pass
 from domain.patches import Op
+from domain.position import WaitFor
 from domain.problems import Problem
 from tests.support.workflows import Catalog, Script, scripted, workflow
 

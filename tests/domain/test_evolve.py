@@ -26,20 +26,11 @@ from domain.events import (
     SignalReceived,
     StateUpdated,
     Suspended,
-    WaitFor,
 )
 from domain.evolve import evolve, fold
-from domain.execution import (
-    RECOUNT_SLACK,
-    Bound,
-    Execution,
-    Frame,
-    KeptSignal,
-    exact_weight,
-    idempotency_key,
-    next_pass,
-)
+from domain.execution import RECOUNT_SLACK, Execution, KeptSignal, exact_weight, idempotency_key, next_pass
 from domain.patches import Op
+from domain.position import Bound, Frame, WaitFor
 
 A, L, B = "/workflow/0/a", "/workflow/1/l...", "/workflow/1/l.../go?/0/b"
 KEY = CommandKey(key="k", request="r")

@@ -19,7 +19,6 @@ from domain.events import (
     EdgeTaken,
     ExecutionStarted,
     Failed,
-    Joining,
     LoopEntry,
     NodeFailed,
     NodeStarted,
@@ -28,12 +27,14 @@ from domain.events import (
     Recovered,
     Resumed,
     RetryScheduled,
+    RolledBack,
     SignalReceived,
+    SnapshotTaken,
     StateUpdated,
     Suspended,
-    WaitFor,
 )
 from domain.patches import Op
+from domain.position import Bound, Branch, Frame, Joining, Opened, Visit, WaitFor
 
 T = 1_764_000_000_000_000
 STEP = "/workflow/0/charge"
@@ -176,6 +177,77 @@ EVENTS: tuple[AnyEvent, ...] = (
         branch="x",
         wait=WaitFor(kind="lock", since=T, due=T + 1, about={"locks": ["$.n"]}),
     ),
+    SnapshotTaken(time=T, name="before"),
+    SnapshotTaken(
+        time=T,
+        actor="ann",
+        name="before",
+        address=STEP,
+        visit=2,
+        attempt=3,
+        branch="left",
+        reason="because",
+        key=KEY,
+    ),
+    RolledBack(time=T, to=7),
+    RolledBack(
+        time=T,
+        actor="ann",
+        to=7,
+        name="before",
+        patch=(Op("remove", "/a"),),
+        outputs=(Op("replace", "/charge", 1),),
+        branches={
+            "": Branch(
+                address=STEP,
+                entries={STEP: 1},
+                visit=Visit(
+                    address=STEP,
+                    pass_="1",
+                    number=1,
+                    attempt=2,
+                    started=T,
+                    recoveries=1,
+                    wait=WaitFor(kind="branches", since=T),
+                    opened=Opened(
+                        joining=Joining(items=[1]),
+                        open=("0",),
+                        begun=1,
+                        results={"x": 1},
+                        errors={"y": ERROR.as_json()},
+                        cancelled=("z",),
+                    ),
+                    openings=1,
+                ),
+            ),
+            "0": Branch(
+                address=STEP + "/loop?/0/log",
+                parent="",
+                edge="loop",
+                around="1.0/",
+                base=1,
+                answered=True,
+                frames=(
+                    Frame(
+                        address=STEP,
+                        entry=1,
+                        index=2,
+                        item=5,
+                        parameters={"items": [5]},
+                        saved={"item": 1},
+                        unset=("index",),
+                        entries={STEP: 2},
+                    ),
+                ),
+                bindings=(Bound(block="/workflow", jump=True, error=ERROR.as_json()),),
+                input={"k": None},
+                visit=Visit(address=STEP, pass_="1.0/1", number=2, attempt=1, started=T, ready=True),
+            ),
+        },
+        reason="because",
+        key=KEY,
+    ),
+    Failed(time=T, error=ERROR, address=STEP, visit=2, branch="left", restored=True),
 )
 
 

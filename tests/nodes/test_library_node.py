@@ -8,7 +8,7 @@ import pytest
 
 from domain.context import ExecutionContext
 from domain.errors import ErrorInfo, StepFailure
-from domain.node import Answer, Edge, End, Fork, NodeMetadata, Parameter, Park, Pass
+from domain.node import Answer, Edge, End, Fork, Mark, NodeMetadata, Parameter, Park, Pass
 from infrastructure.nodes.base import LibraryNode, WritesNothing, bad_parameter
 from infrastructure.nodes.library import standard_registry
 from tests.support.nodes import run
@@ -123,7 +123,7 @@ def test_every_node_answers_a_visit_without_parameters() -> None:
     for name in sorted(registry.names()):
         with registry.borrow(name) as node:
             visit = run(node, {}, index=0)
-        assert isinstance(visit.answer, Edge | Pass | Park | Fork | End), name
+        assert isinstance(visit.answer, Edge | Pass | Park | Fork | Mark | End), name
 
 
 @pytest.mark.parametrize("value", [None, True, 5, -1.5, "", "x", "$.x", [], [[]], [None], {}, {"a": {}}, "😀"])
@@ -136,7 +136,7 @@ def test_no_value_of_any_parameter_raises(value: Any) -> None:
             answers = [run(node, dict.fromkeys(known, value), index=0, previous=value).answer]
             sound = {key: _sound(spec) for key, spec in known.items()}
             answers += [run(node, {**sound, key: value}, index=0, state={"items": value}).answer for key in known]
-        assert all(isinstance(answer, Edge | Pass | Park | Fork | End) for answer in answers), name
+        assert all(isinstance(answer, Edge | Pass | Park | Fork | Mark | End) for answer in answers), name
 
 
 def _sound(spec: Parameter) -> Any:

@@ -15,6 +15,7 @@ from domain.commands import (
     Erred,
     Finish,
     Forked,
+    Marked,
     Outcome,
     Parked,
     Passed,
@@ -28,12 +29,13 @@ from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
 from domain.decide import decide
 from domain.durations import moment
 from domain.errors import ErrorInfo, InvalidDefinition, StepFailure
-from domain.events import ExecutionEvent, WaitFor
+from domain.events import ExecutionEvent
 from domain.evolve import evolve
 from domain.execution import Execution
 from domain.limits import Limits
-from domain.node import Answer, Edge, End, Fork, NodeCatalog, NodeMetadata, Park, Pass, WorkflowNode
+from domain.node import Answer, Edge, End, Fork, Mark, NodeCatalog, NodeMetadata, Park, Pass, WorkflowNode
 from domain.patches import Patch
+from domain.position import WaitFor
 from domain.preparing import Prepared, inputs_of, prepare, prepare_setter
 from domain.problems import Problem
 from domain.program import Program, Step
@@ -304,6 +306,8 @@ def _outcome(answer: Any, prepared: Prepared, node: WorkflowNode) -> Outcome:
             return Parked(answer=answer)
         case Fork():
             return Forked(answer=answer)
+        case Mark(name=name):
+            return Marked(name=name)
         case End(result=result):
             return Ended(result=result)
         case _:

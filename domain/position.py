@@ -1,0 +1,133 @@
+"""Where the branches of an execution stand: their steps, loops, bindings and visits.
+
+A rollback puts a position back, so these are in the log too: what a field means, and its name, never changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class WaitFor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What a parked visit waits for. `since` is when it parked, `due` when it stops waiting (microseconds)."""
+
+    kind: Literal["timer", "signal", "approval", "retry", "lock", "branches"]
+    since: int
+    name: str = ""
+    due: int | None = None
+    schema: Any = None
+    choices: tuple[str, ...] = ()
+    about: dict[str, Any] = {}
+
+    @property
+    def takes_signals(self) -> bool:
+        """Whether a signal can end it."""
+        return self.kind in ("signal", "approval")
+
+
+class Joining(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """How branches come together again.
+
+    `wanted` branches must end well (0: all of them); `collect` says that one that fails lets the others go on. A
+    concurrent loop makes a pass for each of its `items` (absent: it is none), `most` at a time.
+    """
+
+    wanted: int = 0
+    collect: bool = False
+    items: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    most: int = 0
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """One entry into a loop: its step, the entry count of that step, the pass it is in, and what it keeps until it is left.
+
+    `entries` counts how often each step was entered in this pass.
+    """
+
+    address: str
+    entry: int
+    index: int = 0
+    item: Any = None
+    parameters: dict[str, Any] | None = None
+    saved: dict[str, Any] = {}
+    unset: tuple[str, ...] = ()
+    entries: dict[str, int] = {}
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A binding of `error`: valid inside a block; one made by a jump ends when another is made."""
+
+    block: str
+    jump: bool
+    error: Any
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """The branches that a visit has opened: those still `open`, by name, and how the others came out.
+
+    `results` (last edge data) and `errors` (error objects) are by the edge that led into the branch; a concurrent loop
+    keeps neither. `begun` counts the branches opened so far.
+    """
+
+    joining: Joining
+    open: tuple[str, ...] = ()
+    begun: int = 0
+    results: dict[str, Any] = {}
+    errors: dict[str, Any] = {}
+    cancelled: tuple[str, ...] = ()
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A visit that has begun and not ended: in flight, or parked when it has a `wait`.
+
+    `number` is its running count in the walk, `pass_` its place among the passes of the loops and the branches around
+    it, `started` the time of its newest attempt, `recoveries` how often a crash interrupted it. `ready` says that it
+    has waited for its locks and its node is to run now; `openings` counts the attempts that opened branches.
+    """
+
+    address: str
+    pass_: str = msgspec.field(name="pass")
+    number: int
+    attempt: int
+    started: int
+    recoveries: int = 0
+    wait: WaitFor | None = None
+    ready: bool = False
+    opened: Opened | None = None
+    openings: int = 0
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Where one strand of an execution stands: the step to visit next or being visited (None: at its end).
+
+    `parent` is the branch whose visit opened it (None: the execution began with it), by the edge `edge`. The first
+    `base` frames are those of the loops around it; `around` is the part of a pass that they and the branches around it
+    make. `answered` says that some node in it has taken an edge, so that `input` is its own.
+    """
+
+    address: str | None
+    parent: str | None = None
+    edge: str = ""
+    around: str = ""
+    base: int = 0
+    answered: bool = False
+    frames: tuple[Frame, ...] = ()
+    bindings: tuple[Bound, ...] = ()
+    entries: dict[str, int] = {}
+    input: Any = None
+    visit: Visit | None = None
+
+
+def pass_data(items: list[Any], index: int) -> dict[str, Any]:
+    """What a pass over a list gets as its edge data."""
+    total = len(items)
+    return {
+        "item": items[index],
+        "index": index,
+        "total": total,
+        "isFirst": index == 0,
+        "isLast": index == total - 1,
+        "remaining": total - index - 1,
+    }
