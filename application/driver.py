@@ -12,6 +12,7 @@ from application.breakers import Breakers
 from application.live import Live
 from application.ports import Clock, Nodes
 from application.running import NodeRunner, Ran, raised
+from application.slots import Slots
 from domain.commands import Begin, Erred, Finish, Stored
 from domain.draft import engine_error
 from domain.errors import StepFailure
@@ -47,7 +48,7 @@ class Driver:
         self._clock = clock
         self._breakers = breakers
         self._worker = worker
-        self._slots = asyncio.Semaphore(max_running)
+        self._slots = Slots(max_running)
         self._rested = rested
         self.stopping = False
 
@@ -75,7 +76,7 @@ class Driver:
         return max(self._clock.now(), live.execution.updated)
 
     async def _drive(self, live: Live, name: str) -> None:
-        async with self._slots:
+        async with self._slots.hold(live.execution.priority):
             steps, since = 0, perf_counter()
             while self._can_go(live, name) and not self.stopping:
                 effect = await self._visit(live, name)

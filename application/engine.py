@@ -147,6 +147,7 @@ class Engine:
             actor=submission.actor,
             initial_state=submission.initial_state,
             labels=submission.labels,
+            priority=submission.priority,
             key=submission.key,
         )
         events = decide(execution, start, self._rules(program))

@@ -19,6 +19,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     execution_id: str | None = None
     on_conflict: Literal["fail", "use"] = "fail"
     labels: dict[str, str] = {}
+    priority: int | None = None
     actor: str = ""
     key: CommandKey | None = None
     known: tuple[Problem, ...] = ()

@@ -30,12 +30,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """Begin an execution of the rules' program. `initial_state` None: the definition's own."""
+    """Begin an execution of the rules' program. `initial_state` and `priority` None: the definition's own."""
 
     now: int
     actor: str = ""
     initial_state: dict[str, Any] | None = None
     labels: dict[str, str] = {}
+    priority: int | None = None
     key: CommandKey | None = None
 
 

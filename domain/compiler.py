@@ -11,7 +11,7 @@ from domain.errors import InvalidDefinition
 from domain.limits import Limits
 from domain.locks import with_inner_locks
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
-from domain.options import default_retry, options_of, rolls_back_of, settings_of
+from domain.options import default_retry, options_of, priority_of, rolls_back_of, settings_of
 from domain.outline import Outline, Report, StepOutline
 from domain.parameters import compile_parameters
 from domain.paths import parse_path
@@ -66,6 +66,7 @@ def compile_definition(
     _check_document(definition, report)
     lowered = settings_of(definition, limits, report)
     rolls_back = rolls_back_of(definition, report)
+    priority = priority_of(definition, report)
     steps = _compile_steps(definition, nodes, lowered, report)
     if problems.errors():
         raise InvalidDefinition(problems.ordered())
@@ -78,6 +79,7 @@ def compile_definition(
         steps=steps,
         max_steps=lowered.steps,
         index={step.address: step.index for step in steps},
+        priority=priority,
         rolls_back=rolls_back,
         warnings=problems.ordered(),
     )

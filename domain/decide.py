@@ -91,6 +91,7 @@ def _start(draft: Draft, rules: Rules, command: Start) -> None:
             initial_state=initial,
             first=program.steps[0].address,
             labels=command.labels,
+            priority=program.priority if command.priority is None else command.priority,
             key=command.key,
         )
     )

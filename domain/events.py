@@ -50,6 +50,7 @@ class ExecutionStarted(Event, frozen=True, kw_only=True):
     """Address of the first step."""
     labels: dict[str, str] = {}
     key: CommandKey | None = None
+    priority: int = 0
 
 
 class NodeStarted(Event, frozen=True, kw_only=True):

@@ -112,6 +112,7 @@ def _execution_started(execution: Execution, event: ExecutionStarted) -> Executi
         workflow_version=event.workflow_version,
         definition_hash=event.definition_hash,
         labels=event.labels,
+        priority=event.priority,
         state=event.initial_state,
         branches={"": Branch(address=event.first)},
         started=event.time,

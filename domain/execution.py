@@ -68,6 +68,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     workflow_version: str = ""
     definition_hash: str = ""
     labels: dict[str, str] = {}
+    priority: int = 0
     state: dict[str, Any] = {}
     walk: int = 1
     steps: int = 0

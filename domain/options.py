@@ -25,6 +25,10 @@ OPTIONS: Final = (
     "$concurrency",
     "$breaker",
 )
+MOST_PRIORITY: Final = 100
+PRIORITY_RULE: Final = (
+    f"priority is a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}; 0 is usual, the higher runs first."
+)
 BREAKER: Final = ("failures", "cooldown")
 MAX_FAILURES: Final = 1_000
 SETTINGS: Final = (
@@ -101,6 +105,21 @@ def rolls_back_of(definition: dict[str, Any], report: Report) -> bool:
         message = 'onCriticalError is "rollback" or "fail".'
         report(Problem(code="INVALID_OPTION", path="/settings/onCriticalError", message=message))
     return bool(value == "rollback")
+
+
+def priority_of(definition: dict[str, Any], report: Report) -> int:
+    """The priority of a workflow's executions (`settings.priority`)."""
+    settings = definition.get("settings")
+    value = settings.get("priority", 0) if isinstance(settings, dict) else 0
+    if is_priority(value):
+        return int(value)
+    report(Problem(code="INVALID_OPTION", path="/settings/priority", message=PRIORITY_RULE))
+    return 0
+
+
+def is_priority(value: Any) -> bool:
+    """Whether a value can be a priority."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_PRIORITY
 
 
 def default_retry(definition: dict[str, Any], report: Report) -> RetryPolicy | None:

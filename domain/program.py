@@ -111,6 +111,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     max_steps: int
     index: dict[str, int]
     """Step index by address."""
+    priority: int = 0
+    """Of its executions, unless they say otherwise: the higher runs first when not all can."""
     rolls_back: bool = False
     """Whether a critical error takes the execution back to its newest snapshot before it fails."""
     warnings: tuple[Problem, ...] = ()

@@ -63,7 +63,8 @@ def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
 
 def print_events(items: Sequence[Mapping[str, Any]]) -> None:
     """A page of a history."""
-    table = _table("VERSION", "TIME", "EVENT", "STEP", "VISIT", "WHAT")
+    branched = any(event.get("branch") for event in items)
+    table = _table("VERSION", "TIME", "EVENT", *(["BRANCH"] if branched else []), "STEP", "VISIT", "WHAT")
     names = names_in(items)
     for event in items:
         style = EVENT_STYLES.get(str(event["type"]), "")
@@ -71,6 +72,7 @@ def print_events(items: Sequence[Mapping[str, Any]]) -> None:
             str(event["version"]),
             _time(event["time"]),
             Text(plain(event["type"]), style=style),
+            *([plain(event.get("branch", ""))] if branched else []),
             step_of(event, names),
             str(event.get("visit", "")),
             Text(gist(event)),

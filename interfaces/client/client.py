@@ -76,6 +76,7 @@ class Client:
         execution_id: str | None = None,
         on_conflict: Literal["fail", "use"] = "fail",
         labels: Mapping[str, str] | None = None,
+        priority: int | None = None,
         key: str | None = None,
     ) -> Accepted:
         """Begin an execution; durable when it returns. With the `key` of an earlier request: that one's answer again."""
@@ -84,6 +85,7 @@ class Client:
             "executionId": execution_id,
             "onConflict": on_conflict if on_conflict != "fail" else None,
             "labels": labels or None,
+            "priority": priority,
         }
         given = {name: value for name, value in extras.items() if value is not None}
         body = {"definition": definition, **given} if given else definition

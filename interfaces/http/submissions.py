@@ -13,14 +13,15 @@ from application.requests import Submission
 from domain.document import parse_definition
 from domain.errors import InvalidDefinition
 from domain.limits import Limits
+from domain.options import PRIORITY_RULE, is_priority
 from domain.problems import Problem, pointer
 from domain.program import Program
 from interfaces.http.bodies import limits as parse_limits
 from interfaces.http.bodies import unknown_key
 
 WRAPPER: Final = "/definition"
-KEYS: Final = ("definition", "initialState", "executionId", "onConflict", "labels")
-LATER: Final = ("priority", "breakpoints")
+KEYS: Final = ("definition", "initialState", "executionId", "onConflict", "labels", "priority")
+LATER: Final = ("breakpoints",)
 """Keys of the design that mean nothing yet: taking them in silence would be a promise."""
 EXECUTION_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 MOST_LABELS: Final = 64
@@ -77,6 +78,7 @@ def _submission(body: Any, definition: Any, *, wrapped: bool) -> Submission:
         execution_id=body.get("executionId"),
         on_conflict=body.get("onConflict", "fail"),
         labels=body.get("labels", {}),
+        priority=body.get("priority"),
     )
 
 
@@ -97,6 +99,9 @@ def _key_problems(key: str, value: Any) -> Iterator[Problem]:
         case "onConflict":
             if value not in ("fail", "use"):
                 yield _wrong(key, 'onConflict is "fail" (409 when the id is taken) or "use" (that execution then).')
+        case "priority":
+            if not is_priority(value):
+                yield _wrong(key, PRIORITY_RULE)
         case "labels":
             yield from _label_problems(value)
         case _ if key in LATER:

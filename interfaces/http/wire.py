@@ -37,6 +37,7 @@ class SubmissionBody(Body, frozen=True, kw_only=True):
     execution_id: Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,128}$")] | UnsetType = UNSET
     on_conflict: Literal["fail", "use"] = "fail"
     labels: Annotated[dict[str, str], Meta(max_length=64)] | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=-100, le=100)] | UnsetType = UNSET
 
 
 class ReasonBody(Body, frozen=True, kw_only=True):

@@ -248,6 +248,15 @@ EVENTS: tuple[AnyEvent, ...] = (
         key=KEY,
     ),
     Failed(time=T, error=ERROR, address=STEP, visit=2, branch="left", restored=True),
+    ExecutionStarted(
+        time=T,
+        workflow="audit",
+        workflow_version="1.0.0",
+        definition_hash="c0ffee",
+        initial_state={},
+        first=STEP,
+        priority=-7,
+    ),
 )
 
 

@@ -138,7 +138,7 @@ def test_problems_of_a_wrapped_definition(http: httpx2.Client) -> None:
     """Have pointers into the body, together with those of the wrapper."""
     text = """{"definition": {"id": "a", "name": "A", "version": "1", "workflow": ["emptyy"]},
 "initialStat": {},
-"priority": 3,
+"priority": 300,
 "executionId": "no spaces",
 "onConflict": "hope",
 "labels": {"a": 1}, "labels": {"b": 2}}"""
@@ -146,7 +146,7 @@ def test_problems_of_a_wrapped_definition(http: httpx2.Client) -> None:
         ("SCHEMA", "/definition/version", 1, 41),
         ("UNKNOWN_NODE", "/definition/workflow/0", 1, 70),
         ("UNKNOWN_KEY", "/initialStat", 2, 1),
-        ("NOT_SUPPORTED", "/priority", 3, 1),
+        ("SCHEMA", "/priority", 3, 1),
         ("SCHEMA", "/executionId", 4, 1),
         ("SCHEMA", "/onConflict", 5, 1),
         ("DUPLICATE_KEY", "/labels", 6, 21),
