@@ -16,31 +16,37 @@ from domain.node import Fork
 from domain.patches import escape
 from domain.position import Frame, Joining, Opened
 from domain.program import END, Program, Step
-from domain.taking import Taking, fail_or_route, restore, take
+from domain.taking import Taking, fail_or_route, left_by, restore, take
 
 
 def open_branches(draft: Draft, rules: Rules, step: Step, fork: Fork, *, branch: str, now: int) -> None:
     """Open the branches that a node asked for; those of a concurrent loop a few at a time. Raises `BRANCH_LIMIT`."""
-    joining = Joining(wanted=fork.wanted, collect=fork.collect, items=fork.items, most=step.options.concurrency)
     if fork.items is msgspec.UNSET:
+        joining = Joining(wanted=fork.wanted, collect=fork.collect)
         openings = tuple(_opening(rules.program, step, branch, edge) for edge in step.branches)
-        joining = msgspec.structs.replace(joining, most=0)
     else:
-        first = range(min(len(fork.items), step.options.concurrency))
+        joining = Joining(items=fork.items, most=step.options.concurrency, edge=fork.edge)
+        first = range(min(len(fork.items), joining.most))
         openings = tuple(_opening(rules.program, step, branch, fork.edge, index) for index in first)
     _record_opening(draft, rules, branch, openings, now=now, joining=joining)
-    for opening in openings:
-        kind = step.routes[opening.edge].kind if opening.edge in step.routes else "go"
-        if kind == "end":
-            draft.record(Completed(time=now))
-            return
-        if kind == "fail":
-            error = engine_error("FAILED", f"{step.name or step.address}: {opening.edge} is routed to $fail")
-            visit = draft.visit(branch)
-            fail_execution(draft, rules, error, address=step.address, visit=visit.number, branch=branch, now=now)
-            return
-    if not openings:
+    ending = next(
+        (one.edge for one in openings if one.edge in step.routes and step.routes[one.edge].kind != "go"), None
+    )
+    if ending is not None:
+        _end_at_once(draft, rules, step, ending, branch=branch, now=now)
+    elif not openings:
         _look(draft, rules, branch, now)
+
+
+def _end_at_once(draft: Draft, rules: Rules, step: Step, edge: str, *, branch: str, now: int) -> None:
+    """A branch is routed to `$end` or `$fail`: it ends the execution as soon as it opens."""
+    if step.routes[edge].kind == "end":
+        restore(draft, rules, left_by(draft.execution, draft.branch(branch), step.routes[edge]), branch=branch, now=now)
+        draft.record(Completed(time=now))
+        return
+    error = engine_error("FAILED", f"{step.name or step.address}: {edge} is routed to $fail")
+    number = draft.visit(branch).number
+    fail_execution(draft, rules, error, address=step.address, visit=number, branch=branch, now=now)
 
 
 def _opening(program: Program, step: Step, branch: str, edge: str, index: int = -1) -> Opening:
@@ -134,8 +140,8 @@ def _next_pass(draft: Draft, rules: Rules, branch: str, now: int) -> None:
     assert items is not msgspec.UNSET, f"{branch!r} waits for no passes"
     step = rules.program.at(draft.visit(branch).address)
     if opened.begun < len(items):
-        edge = next(iter(step.branches), "loop")
-        _record_opening(draft, rules, branch, (_opening(rules.program, step, branch, edge, opened.begun),), now=now)
+        following = _opening(rules.program, step, branch, opened.joining.edge, opened.begun)
+        _record_opening(draft, rules, branch, (following,), now=now)
     elif not opened.open:
         edge = "complete" if "complete" in step.routes else "done"
         take(draft, rules, step, Taking(now=now, branch=branch, edge=edge, data={"count": len(items)}))

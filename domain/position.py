@@ -31,13 +31,14 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     """How branches come together again.
 
     `wanted` branches must end well (0: all of them); `collect` says that one that fails lets the others go on. A
-    concurrent loop makes a pass for each of its `items` (absent: it is none), `most` at a time.
+    concurrent loop makes a pass along `edge` for each of its `items` (absent: it is none), `most` at a time.
     """
 
     wanted: int = 0
     collect: bool = False
     items: list[Any] | msgspec.UnsetType = msgspec.UNSET
     most: int = 0
+    edge: str = ""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

@@ -50,7 +50,7 @@ def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route
     branch = draft.branch(taking.branch)
     if route.body and not taking.bounded:
         _check_iterations(branch, step)
-    left = _left(draft.execution, branch, route)
+    left = left_by(draft.execution, branch, route)
     writes = _Writes(draft.execution.state, taking.patch)
     writes.restore(left)
     if route.body:
@@ -91,7 +91,7 @@ def _keeps_nothing(branch: Branch, step: Step, taking: Taking) -> bool:
     return bool(taking.bind) and frame.parameters is None and not frame.saved and not frame.unset
 
 
-def _left(execution: Execution, branch: Branch, route: Route) -> tuple[Frame, ...]:
+def left_by(execution: Execution, branch: Branch, route: Route) -> tuple[Frame, ...]:
     """The loops that a route leaves, the outermost first: with the end of the execution those of all branches."""
     if route.body or route.kind == "fail":
         return ()

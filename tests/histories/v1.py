@@ -164,7 +164,7 @@ EVENTS: tuple[AnyEvent, ...] = (
         attempt=3,
         branch="left",
         branches=(Opening(name="left/1", edge="loop", first=STEP + "/loop?/0/log", index=1),),
-        joining=Joining(wanted=2, collect=True, items=[1, {"a": None}], most=4),
+        joining=Joining(wanted=2, collect=True, items=[1, {"a": None}], most=4, edge="loop"),
     ),
     BranchClosed(time=T, address=STEP, visit=1, branch="x", outcome="ended"),
     BranchClosed(time=T, actor="ann", address=STEP, visit=2, attempt=3, branch="left/1", outcome="failed", error=ERROR),

@@ -11,7 +11,7 @@ import msgspec
 
 from domain.errors import StepFailure
 from domain.scope import Scope
-from tests.reference import nodes
+from tests.reference import branches, nodes
 from tests.reference.nodes import Does, Ends, Frame, Raised, error_object, returned_error
 from tests.reference.outline import Block, Jump, Step, outline
 from tests.reference.ways import Binding, Failed, Jumped, Left, Way
@@ -36,6 +36,8 @@ class Reference:
         self.input: Any = None
         self.output: dict[str, Any] = {}
         self.frames: list[Frame] = []
+        self.answered = False
+        self.dealing = 0
         self.counted = 0
         self.left = {name: list(acts) for name, acts in self.script.items()}
 
@@ -70,6 +72,8 @@ class Reference:
         if step.setter is not None:
             self.set(step, binding)
             return Way.NEXT
+        if step.node == "parallel" or step.together:
+            return branches.run(self, step, binding)
         if step.loop:
             return self.loop(step, binding)
         edge, data = self.visit(step, binding, None)
@@ -83,6 +87,7 @@ class Reference:
         route = step.routes[edge]
         if isinstance(route, Jump) or (isinstance(route, Block) and route.steps):
             self.input = deepcopy(data)  # what the first step of a route gets, of a `log`'s too
+            self.answered = True
         match route:
             case Block() as block:
                 if error is not None and block.steps:
@@ -94,7 +99,8 @@ class Reference:
             case "$end":
                 raise Ends
             case "$fail":
-                raise Failed(error or binding.error or error_object("FAILED", f"{step.name} took {edge}"))
+                bound = error or binding.error or error_object("FAILED", f"{step.name} took {edge}")
+                raise Failed(bound, final=True)
             case "$break":
                 return Way.BROKE
             case "$continue":
@@ -103,12 +109,18 @@ class Reference:
                 return Way.ENDED
 
     def loop(self, step: Step, binding: Binding) -> Left:
-        """Enter a loop; completing the execution inside it leaves it too, failing does not: the state is kept."""
+        """Enter a loop; completing the execution inside it leaves it too. Failing does not, the state is kept, unless a
+        step around deals with the error.
+        """
         frame = Frame()
         try:
             return self.passes(step, binding, frame)
         except Ends:
             frame.restore(self.state)
+            raise
+        except Failed as failed:
+            if self.dealing and not failed.final:
+                frame.restore(self.state)
             raise
 
     def passes(self, step: Step, binding: Binding, frame: Frame) -> Left:
@@ -169,6 +181,7 @@ class Reference:
         """Edge data is the next `input`, and kept as output."""
         if step.node != "log":
             self.input = deepcopy(data)
+            self.answered = True
         if data is None:
             return
         self.output[step.name] = deepcopy(data)

@@ -19,6 +19,7 @@ class Block:
     """Steps that run one after the other."""
 
     outer: Block | None
+    branch: bool = False
     steps: list[Step] = field(default_factory=list)
 
 
@@ -51,13 +52,27 @@ class Step:
 
     @property
     def loop(self) -> bool:
-        """A `name...`, or any step with a `loop?` route."""
-        return self.dots or "loop" in self.routes
+        """A `name...`, or any step with a `loop?` route; one whose edges are branches is none."""
+        return self.node != "parallel" and (self.dots or "loop" in self.written)
+
+    @property
+    def together(self) -> bool:
+        """Whether it is a loop whose passes run beside one another."""
+        return self.loop and self.options.get("$concurrency", 1) > 1
+
+    @property
+    def branches(self) -> list[str]:
+        """The edges whose routes are branches."""
+        if self.node == "parallel":
+            return [edge for edge in self.written if edge not in ("joined", "error")]
+        return [edge for edge in self.written if self.together and self.is_body(edge)]
 
     def runs_body(self, edge: str | None) -> bool:
         """Whether this loop step runs a body on that edge."""
-        if edge is None or edge not in self.routes:
-            return False
+        return edge is not None and edge in self.routes and self.is_body(edge)
+
+    def is_body(self, edge: str) -> bool:
+        """Whether a route of that edge is a body."""
         return edge not in ALWAYS_EXITS if self.dots else edge == "loop"
 
 
@@ -110,16 +125,17 @@ def _route_all(block: Block) -> None:
 
 
 def _route(step: Step, edge: str, written: Any) -> Route:
+    branch = edge in step.branches
     if written is None or written in SPECIALS:
         special: Special | None = written
         return special
-    if isinstance(written, str):
+    if isinstance(written, str) and not branch:
         for block in _outwards(step.block):
             named = [each for each in block.steps if each.name == written]
             if named:
                 assert len(named) == 1, f"{written} is ambiguous: the strategy made an invalid workflow"
                 return Jump(named[0])
-    inner = _fill(Block(step.block), written, f"{step.address}/{_escaped(edge)}?")
+    inner = _fill(Block(step.block, branch), written, f"{step.address}/{_escaped(edge)}?")
     _route_all(inner)
     return inner
 
@@ -127,7 +143,7 @@ def _route(step: Step, edge: str, written: Any) -> Route:
 def _outwards(block: Block | None) -> Iterator[Block]:
     while block is not None:
         yield block
-        block = block.outer
+        block = None if block.branch else block.outer
 
 
 def _compiled(value: Any, *, lenient: bool = False) -> Value:

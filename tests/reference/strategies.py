@@ -74,9 +74,9 @@ class Around(NamedTuple):
         return [name for name, single in found.items() if single]
 
     @property
-    def taken(self) -> set[str]:
+    def taken(self) -> frozenset[str]:
         """The names that are steps here."""
-        return {name for names in self.names for name in names}
+        return frozenset(name for names in self.names for name in names)
 
 
 class Builder:
@@ -152,7 +152,9 @@ class Builder:
 
     def step(self, name: str, around: Around, depth: int, *, last: bool) -> Any:
         """A step of that name."""
-        kinds = ["plain"] * 8 + ["loop"] * 3 + ["each", "range", "while", "batch"] + ["node"] * 3
+        kinds = (
+            ["plain"] * 8 + ["loop"] * 3 + ["each", "range", "while", "batch"] + ["node"] * 3 + ["parallel", "together"]
+        )
         kind = self.pick(*kinds, *(["fail", "end"] if last and depth else []))
         match kind:
             case "plain":
@@ -161,6 +163,10 @@ class Builder:
                 return self.scripted_loop(name, around, depth)
             case "node":
                 return self.library(name, around, depth)
+            case "parallel":
+                return self.parallel(name, around, depth)
+            case "together":
+                return self.together(name, around, depth)
             case "fail":
                 config = {"$node": "fail", "message": "as told", **self.pick({}, {"code": "TOLD", "recoverable": True})}
                 return {name: config | self.routes(["error"], around, depth, some=True)}
@@ -224,6 +230,37 @@ class Builder:
                 config |= {"mode": "expression", "expression": "item", "item": self.pick("x", "y", "$.k0", "{{ input }}"),
                            "fallbackOutput": "y"}  # fmt: skip
         return {name: config | self.routes(edges[node], around, depth)}
+
+    def parallel(self, name: str, around: Around, depth: int) -> Any:
+        """Branches, and what they join to."""
+        own: dict[str, Any] = {"$node": "parallel"} | self.options() | self.pick({}, {"onError": "collect"})
+        own |= self.pick({}, {}, {"mode": "any"}, {"mode": 2}, {"mode": "{{ $.n }}"})
+        edges = self.pick(["p"], ["p", "q"], ["p", "q", "r"], ["loop", "done"])
+        branches = {f"{edge}?": self.branch(around, depth) for edge in edges}
+        return {name: own | branches | self.routes(["joined", "error"], around, depth)}
+
+    def together(self, name: str, around: Around, depth: int) -> Any:
+        """A loop over a list whose passes run beside one another."""
+        own = {"$node": "each", "items": self.items(), "$concurrency": self.pick(2, 3)}
+        original = self.pick("loop", "loop", "current-item")
+        bodies = {f"{edge}?": self.branch(around, depth) for edge in {"loop", original}}
+        exits = self.routes(["done", "error"], around, depth, loop=True)
+        return {f"{name}...": own | bodies | {edge: None if to == "$continue" else to for edge, to in exits.items()}}
+
+    def branch(self, around: Around, depth: int) -> Any:
+        """What runs beside something else: it jumps nowhere outside, and knows no loop around it."""
+        kinds = ["null", "empty", "node", "$end", "$fail"] + ["block"] * 9 * (depth < MAX_DEPTH and self.left > 0)
+        match self.pick(*kinds):
+            case "block":
+                return self.block(Around(), depth + 1, form=self.pick("list", "object"))
+            case "null":
+                return None
+            case "empty":
+                return self.pick({}, [])
+            case "node":
+                return self.pick("empty", "log", *LETTERS)
+            case special:
+                return special
 
     def iterator(self, node: str, name: str, around: Around, depth: int) -> Any:
         """An iterator, perhaps in the original's words."""

@@ -32,7 +32,7 @@ PROFILE = settings(
 SEEDS = 30_000 if TORTURE else 1_600
 EMBEDDED = 500 if TORTURE else 25
 WORDED_BY_THE_ENGINE = frozenset(
-    ("LOOP_LIMIT", "STEP_LIMIT", "INVALID_PARAMETER", "FAILED", "UNDEFINED_REFERENCE", "STATE_PATH")
+    ("LOOP_LIMIT", "STEP_LIMIT", "INVALID_PARAMETER", "FAILED", "UNDEFINED_REFERENCE", "STATE_PATH", "BRANCH_FAILED")
 )
 """LANGUAGE fixes these errors, but not their message and details."""
 
@@ -89,7 +89,7 @@ def script_of(case: Case) -> Script:
 def by_engine(case: Case) -> Outcome:
     """Run by decide and evolve."""
     script = script_of(case)
-    ran = walked(case.definition, nodes_of(script))
+    ran = walked(case.definition, nodes_of(script), one_by_one=True)
     visits = [
         (event.address, event.edge if isinstance(event, EdgeTaken) else "error")
         for event in ran.events
@@ -124,6 +124,12 @@ def by_reference(case: Case) -> Outcome:
     """Run by the naive interpreter."""
     ran = Reference(deepcopy(case.definition), case.script).run()
     return Outcome(ran.visits, ran.seen, ran.status, ran.error, ran.state)
+
+
+def has_branches(case: Case) -> bool:
+    """Whether something in it may run beside something else."""
+    text = json.dumps(case.definition)
+    return '"parallel"' in text or "$concurrency" in text
 
 
 def is_refused(case: Case) -> bool:
@@ -163,8 +169,9 @@ def test_the_engine_does_what_the_reference_does_in_wider_workflows(block: int) 
 
 
 def test_the_embedded_engine_does_what_the_reference_does() -> None:
-    """With its log, its loop and its threads."""
-    made = [case for case in (build(Random(f"embedded {seed}")) for seed in range(EMBEDDED)) if not is_refused(case)]
+    """With its log, its loop and its threads; but for branches, whose order is then a matter of luck."""
+    drawn = (build(Random(f"embedded {seed}")) for seed in range(2 * EMBEDDED))
+    made = [case for case in drawn if not has_branches(case) and not is_refused(case)]
     for case in made:
         same(by_embedded_engine(case), by_reference(case))
     assert len(made) > EMBEDDED // 2

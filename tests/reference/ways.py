@@ -53,8 +53,9 @@ class Binding:
 
 
 class Failed(Exception):
-    """The execution has failed."""
+    """A step has failed, and nothing deals with it so far; `final`: nothing will, the execution ends by it."""
 
-    def __init__(self, error: Any) -> None:
+    def __init__(self, error: Any, *, final: bool = False) -> None:
         super().__init__(error["message"])
         self.error = error
+        self.final = final or error["code"] in ("STEP_LIMIT", "STATE_LIMIT")

@@ -189,10 +189,10 @@ class Walk:
             self.snapshots.append(msgspec.json.encode(self.execution))
         return events
 
-    def run(self, *, visits: int = 100_000) -> Walk:
-        """Go on until the execution ends or parks, for at most so many visits."""
+    def run(self, *, visits: int = 100_000, one_by_one: bool = False) -> Walk:
+        """Go on until the execution ends or parks, for at most so many visits; with branches in turn, or one by one."""
         while self.execution.status == "running" and visits:
-            self.visit()
+            self.visit_branch(self.first_branch() if one_by_one else self._next_branch())
             visits -= 1
         return self
 
@@ -235,6 +235,13 @@ class Walk:
         node = self.nodes.find(step.node)
         assert node is not None
         return None, prepare(self.execution, branch, step, node)
+
+    def first_branch(self) -> str:
+        """The innermost branch that was opened first: going on with it always runs branches one after the other."""
+        name = ""
+        while (visit := self.execution.branches[name].visit) is not None and visit.opened is not None:
+            name = visit.opened.open[0]
+        return name
 
     def _next_branch(self) -> str:
         ready = [
@@ -332,9 +339,11 @@ class Ran(NamedTuple):
         return self.execution.failure.error
 
 
-def walked(definition: dict[str, Any], nodes: NodeRegistry, *, limits: Limits | None = None) -> Ran:
+def walked(
+    definition: dict[str, Any], nodes: NodeRegistry, *, limits: Limits | None = None, one_by_one: bool = False
+) -> Ran:
     """Run by decide and evolve alone."""
-    walk = Walk(definition, nodes, limits=limits).run()
+    walk = Walk(definition, nodes, limits=limits).run(one_by_one=one_by_one)
     return Ran(walk.execution, walk.events)
 
 
