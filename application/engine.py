@@ -14,9 +14,11 @@ from application.breakers import Breakers
 from application.driver import Driver
 from application.live import Live
 from application.ports import Append, Clock, EventLog, Ids, Nodes, Recorded, SchemaCheck, Summary, VersionConflict
-from application.programs import Programs, definition_stream
+from application.programs import Programs
+from application.publications import Publications
+from application.publishing import Publisher
 from application.reading import after_command, execution_event, load
-from application.requests import Accepted, Done, Submission
+from application.requests import EXECUTION_ID, Accepted, Done, Published, Submission, ToPublish
 from application.residents import Residents
 from application.running import NodeRunner
 from application.timers import Timers
@@ -24,7 +26,7 @@ from application.writer import Writer
 from domain.commands import Cancel, FireDue, OutsideCommand, Recover, Rules, Start
 from domain.decide import decide
 from domain.errors import ClewError, InvalidDefinition, NotFound, Refused, Unacceptable, Unavailable
-from domain.events import CommandKey, DefinitionStored, ExecutionStarted
+from domain.events import CommandKey, ExecutionStarted
 from domain.evolve import fold
 from domain.execution import Execution
 from domain.limits import Limits
@@ -72,6 +74,15 @@ class Engine:
         self._ids = ids
         self._check_schema = check_schema
         self._writer = Writer(log, committed)
+        self.publications = Publications(log, programs, nodes)
+        self._publisher = Publisher(
+            self.publications,
+            programs,
+            nodes,
+            writer=self._writer,
+            clock=clock,
+            limit=self.settings.limits.published_versions,
+        )
         self._runner = NodeRunner(nodes, threads=self.settings.threads, secrets=secrets or {})
         self.breakers = Breakers(clock)
         self._driver = Driver(
@@ -137,7 +148,7 @@ class Engine:
         Raises InvalidDefinition; Unacceptable for a key that came with another request, or a bad id; Refused when the
         id is taken; Unavailable when there is too much to do already.
         """
-        program = self._programs.compile(submission.definition, submission.known)
+        program = self._program_of(submission)
         if self._writer.is_full():
             raise Unavailable("There is more waiting to be recorded than may be. Try again in a second.")
         execution_id = self._id_for(submission)
@@ -167,11 +178,25 @@ class Engine:
             warnings=program.warnings,
         )
 
+    async def publish(self, asked: ToPublish) -> Published:
+        """Publish a version of a workflow (see `Publisher.publish`)."""
+        return await self._publisher.publish(asked)
+
+    def _program_of(self, submission: Submission) -> Program:
+        if submission.definition_hash:
+            return self._programs.of(submission.definition_hash)
+        return self._programs.compile(submission.definition, submission.known)
+
     def _id_for(self, submission: Submission) -> str:
         if submission.execution_id is not None:
+            if not EXECUTION_ID.fullmatch(submission.execution_id):
+                message = (
+                    f"{submission.execution_id[:60]!r} can't be an id: write 1 to 128 letters, digits, _, . and -."
+                )
+                raise Unacceptable(message, code="INVALID_ID")
             return submission.execution_id
         if submission.key is not None:
-            text = f"{submission.actor}\nPOST /workflows\n{submission.key.key}"
+            text = f"{submission.actor}\n{submission.route}\n{submission.key.key}"
             return "ex_" + sha256(text.encode()).hexdigest()[:32]
         return self._ids.new("ex_")
 
@@ -179,10 +204,9 @@ class Engine:
         self, execution_id: str, program: Program, definition: dict[str, Any], events: Any
     ) -> tuple[Recorded, ...]:
         """Record the definition, unless the log has it, and the start, in one transaction."""
-        if not self._programs.is_stored(program.hash):
-            stored = DefinitionStored(time=events[0].time, definition=definition)
-            # A conflict here only says that somebody stored the same definition first.
-            self._writer.submit(Append(stream=definition_stream(program.hash), after=0, events=(stored,)))
+        stored = self._programs.storing(program.hash, definition, events[0].time)
+        if stored is not None:  # a conflict here only says that somebody stored the same definition first
+            self._writer.submit(stored)
         return await self._writer.submit(Append(stream=execution_id, after=0, events=events))
 
     def _existing(self, execution_id: str, submission: Submission) -> Accepted:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 
 from domain.errors import ClewError
-from domain.events import AnyEvent
+from domain.events import AnyEvent, WorkflowPublished
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
 
 if TYPE_CHECKING:
@@ -148,8 +148,8 @@ class Views(ABC):
         """The rows of those executions that have one."""
 
     @abstractmethod
-    def put(self, rows: Sequence[Summary], position: int) -> None:
-        """Store rows and the position that they bring the views to, in one transaction."""
+    def put(self, rows: Sequence[Summary], position: int, *, published: Sequence[WorkflowPublished] = ()) -> None:
+        """Store rows, newly published versions, and the position that they bring the views to, in one transaction."""
 
     @abstractmethod
     def clear(self) -> None:
@@ -168,10 +168,15 @@ class Views(ABC):
 
     @abstractmethod
     def workflows(self) -> list[dict[str, Any]]:
-        """Every workflow id seen, in order: `{workflowId, workflowVersion, executions, lastStart}`.
+        """Every workflow id seen, in order: `{workflowId, workflowVersion, publishedVersion, executions, lastStart}`.
 
-        That is its newest version seen, the number of its executions, and when one last started (microseconds).
+        That is its newest version seen, run or published, the newest published one, the number of its executions, and
+        when one last started (microseconds). What there is none of is null.
         """
+
+    @abstractmethod
+    def published(self) -> list[str]:
+        """The id of every workflow that has a published version, in order."""
 
     @abstractmethod
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +12,7 @@ from application.ports import NodeListing, Recorded, Summary
 from application.reading import execution_event
 from domain.durations import iso
 from domain.errors import ErrorInfo
-from domain.events import EdgeTaken, NodeStarted, StateUpdated
+from domain.events import EdgeTaken, NodeStarted, StateUpdated, WorkflowPublished
 from domain.evolve import output_of
 from domain.execution import Execution
 from domain.patches import Op, tokens
@@ -179,6 +180,24 @@ def describe_summary(summary: Summary) -> dict[str, Any]:
         "errorCode": summary.error_code,
         "labels": summary.labels,
         "links": links(summary.execution_id),
+    }
+
+
+def describe_workflow(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `GET /workflows`."""
+    return {**row, "lastStart": iso(row["lastStart"]) if row["lastStart"] is not None else None}
+
+
+def describe_published(event: WorkflowPublished) -> dict[str, Any]:
+    """A published version."""
+    return {
+        "workflowId": event.workflow,
+        "workflowVersion": event.workflow_version,
+        "name": event.name,
+        "definitionHash": event.definition_hash,
+        "publishTime": iso(event.time),
+        "actor": event.actor or None,
+        "nodes": event.nodes,
     }
 
 

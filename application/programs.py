@@ -6,7 +6,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Any, Final
 
-from application.ports import EventLog
+from application.ports import Append, EventLog
 from domain import json
 from domain.compiler import compile_definition
 from domain.errors import NotFound
@@ -61,8 +61,14 @@ class Programs:
             raise NotFound(f"There is no definition with the hash {digest}.")
         return stored[0].event.definition
 
-    def is_stored(self, digest: str) -> bool:
-        """Whether the definition is in the log already."""
+    def storing(self, digest: str, definition: dict[str, Any], now: int) -> Append | None:
+        """What stores a definition; None when the log has it."""
+        if self._is_stored(digest):
+            return None
+        event = DefinitionStored(time=now, definition=definition)
+        return Append(stream=definition_stream(digest), after=0, events=(event,))
+
+    def _is_stored(self, digest: str) -> bool:
         if digest not in self._stored and self._log.version(definition_stream(digest)):
             self._stored.add(digest)
         return digest in self._stored

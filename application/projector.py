@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from application.ports import Recorded, Summary
 from application.summaries import summarise
 from domain.errors import ClewError
+from domain.events import WorkflowPublished
 
 if TYPE_CHECKING:
     from application.ports import EventLog, Views
@@ -93,7 +94,8 @@ class Projector:
         for recorded in batch:
             rows[recorded.stream] = summarise(rows.get(recorded.stream), recorded)
         position = batch[-1].position
-        self._views.put([row for row in rows.values() if row is not None], position)
+        published = [recorded.event for recorded in batch if isinstance(recorded.event, WorkflowPublished)]
+        self._views.put([row for row in rows.values() if row is not None], position, published=published)
         return position
 
     def _reached(self, position: int) -> None:

@@ -15,16 +15,22 @@ from application.presenting import (
     describe_event,
     describe_execution,
     describe_node,
+    describe_published,
     describe_summary,
+    describe_workflow,
     patch_of,
 )
 from application.programs import Programs
+from application.publications import Publications
 from application.reading import execution_event, load
 from domain.durations import iso, microseconds
 from domain.errors import InvalidDefinition, NotFound, Unacceptable
+from domain.events import WorkflowPublished
 from domain.execution import Execution, Status
 from domain.problems import nearest
 from domain.program import Program
+from domain.publishing import LATEST
+from domain.versions import order
 
 MAX_PAGE: Final = 1_000
 """Most items of one page."""
@@ -50,6 +56,7 @@ class Queries:
         self._programs = programs
         self._nodes = nodes
         self._breaker_of = breaker_of
+        self._publications = Publications(log, programs, nodes)
         self._folds: OrderedDict[str, Execution] = OrderedDict()
         self._lock = Lock()
 
@@ -144,8 +151,36 @@ class Queries:
         return {"items": [describe_summary(summary) for summary in page.items], "next": page.next}
 
     def workflows(self) -> list[dict[str, Any]]:
-        """Every workflow that has been run."""
-        return [{**row, "lastStart": iso(row["lastStart"])} for row in self._views.workflows()]
+        """Every workflow that has been run or published."""
+        return [describe_workflow(row) for row in self._views.workflows()]
+
+    def versions(self, workflow_id: str) -> dict[str, Any]:
+        """What is published of a workflow: `{workflowId, latest, items}`, the highest version first. Raises NotFound."""
+        latest = self.published(workflow_id).workflow_version
+        found = sorted(
+            self._publications.by_version(workflow_id).values(), key=lambda each: order(each.workflow_version)
+        )
+        return {
+            "workflowId": workflow_id,
+            "latest": latest,
+            "items": [describe_published(each) for each in found[::-1]],
+        }
+
+    def published(self, workflow_id: str, version: str = LATEST) -> WorkflowPublished:
+        """One published version. Raises NotFound, which names the nearest."""
+        return self._publications.choose(workflow_id, version, known=self._known(workflow_id))
+
+    def startable(self, workflow_id: str, version: str = LATEST) -> WorkflowPublished:
+        """One published version that can run here and now. Raises NotFound; Refused when its nodes have changed."""
+        return self._publications.startable(workflow_id, version, known=self._known(workflow_id))
+
+    def definition(self, workflow_id: str, version: str = LATEST) -> dict[str, Any]:
+        """The definition of a published version. Raises NotFound."""
+        return self._programs.definition(self.published(workflow_id, version).definition_hash)
+
+    def _known(self, workflow_id: str) -> list[str]:
+        """The ids that may have been meant, where there is no such workflow."""
+        return [] if self._publications.of(workflow_id) else self._views.published()
 
     def nodes(self) -> list[dict[str, Any]]:
         """All nodes, by id."""

@@ -13,6 +13,7 @@ from domain.events import (
     Failed,
     Resumed,
     StateUpdated,
+    WorkflowPublished,
 )
 from domain.evolve import evolve
 from domain.execution import Execution
@@ -20,7 +21,7 @@ from domain.execution import Execution
 
 def execution_event(recorded: Recorded) -> ExecutionEvent:
     """The event of an execution's stream. Raises NotFound when the stream is something else's."""
-    if isinstance(recorded.event, DefinitionStored):
+    if isinstance(recorded.event, DefinitionStored | WorkflowPublished):
         raise NotFound(f"{recorded.stream} is not an execution.")
     return recorded.event
 

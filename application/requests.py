@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Any, Final, Literal
 
 import msgspec
 
-from domain.events import CommandKey
+from domain.events import CommandKey, WorkflowPublished
 from domain.execution import Status
 from domain.problems import Problem
 
+EXECUTION_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+RUN: Final = "POST /workflows"
+
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """A request to run a definition (decoded JSON). `known` are problems its text had already, such as duplicate keys."""
+    """A request to run a definition (decoded JSON). `known` are problems its text had already, such as duplicate keys.
 
-    definition: Any
+    With a `definition_hash` it is that stored definition. `route` is what was asked: the id that a key stands for
+    depends on it.
+    """
+
+    definition: Any = None
+    definition_hash: str = ""
+    route: str = RUN
     initial_state: dict[str, Any] | None = None
     execution_id: str | None = None
     on_conflict: Literal["fail", "use"] = "fail"
@@ -23,6 +33,23 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     actor: str = ""
     key: CommandKey | None = None
     known: tuple[Problem, ...] = ()
+
+
+class ToPublish(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to publish a definition (decoded JSON) under the id and version in it."""
+
+    definition: Any
+    actor: str = ""
+    known: tuple[Problem, ...] = ()
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """A version is published, durably. `new` False: it was so already, and `event` says since when."""
+
+    event: WorkflowPublished
+    position: int
+    new: bool
+    warnings: tuple[Problem, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

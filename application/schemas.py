@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.compiler import ID, VERSION
+from domain.compiler import ID
 from domain.node import NodeCatalog, NodeMetadata, Parameter
 from domain.options import OPTIONS, SETTINGS
 from domain.outline import DIRECTIVES, NAME, STEP_KEY
+from domain.versions import NAMED, VERSION
 
 Schema = dict[str, Any]
 SETTER_KEY: Final = r"^\$[.\[]"
@@ -17,7 +18,11 @@ RESOLVED_TEXT: Final = r"^\$\.|^\$\[|\{\{"
 """A text that is resolved just before the node runs, so that it can stand for a value of any type."""
 
 _OPTION_FORMS: Final[dict[str, Schema]] = {
-    "$node": {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "The node that this step runs."},
+    "$node": {
+        "type": "string",
+        "pattern": f"^{NAME.pattern}(@{NAMED.pattern})?$",
+        "description": "The node that this step runs; `@1.2`: of this major version, and not older.",
+    },
     "$retry": {"type": "object", "description": "How often and when a failed visit is tried again."},
     "$timeout": {"$ref": "#/definitions/duration", "description": "How long one attempt may take."},
     "$output": {

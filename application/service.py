@@ -15,7 +15,7 @@ from application.ports import EventLog, Nodes, Summary, Views
 from application.programs import Programs
 from application.projector import Projector
 from application.queries import Queries
-from application.requests import Accepted, Done, Submission
+from application.requests import Accepted, Done, Published, Submission, ToPublish
 from domain.commands import OutsideCommand
 from domain.errors import ClewError, Unavailable
 
@@ -133,6 +133,10 @@ class Service:
         """Begin an execution (see `Engine.submit`)."""
         return await self._carried_out(self._working_engine().submit(submission))
 
+    async def publish(self, asked: ToPublish) -> Published:
+        """Publish a version of a workflow (see `Engine.publish`)."""
+        return await self._carried_out(self._working_engine().publish(asked))
+
     async def command(self, execution_id: str, command: OutsideCommand) -> Done:
         """Ask something of an execution (see `Engine.command`)."""
         return await self._carried_out(self._working_engine().command(execution_id, command))
@@ -150,6 +154,10 @@ class Service:
     def submit_and_wait(self, submission: Submission) -> Accepted:
         """Like `submit`, for callers without a loop."""
         return self._run(self._working_engine().submit(submission)).result()
+
+    def publish_and_wait(self, asked: ToPublish) -> Published:
+        """Like `publish`, for callers without a loop."""
+        return self._run(self._working_engine().publish(asked)).result()
 
     def command_and_wait(self, execution_id: str, command: OutsideCommand) -> Done:
         """Like `command`, for callers without a loop."""

@@ -28,6 +28,7 @@ from domain.events import (
     SnapshotTaken,
     StateUpdated,
     Suspended,
+    WorkflowPublished,
 )
 from domain.execution import ROOT
 
@@ -93,7 +94,13 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
         case RolledBack():
             return _rolled_back(row, event)
         case (
-            StateUpdated() | SignalReceived() | SnapshotTaken() | Recovered() | ExecutionStarted() | DefinitionStored()
+            StateUpdated()
+            | SignalReceived()
+            | SnapshotTaken()
+            | Recovered()
+            | ExecutionStarted()
+            | DefinitionStored()
+            | WorkflowPublished()
         ):
             return row
         case _:

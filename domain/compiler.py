@@ -20,10 +20,10 @@ from domain.program import Program, RetryPolicy, Setter, Step
 from domain.routing import Router, continuation
 from domain.scope import Scope
 from domain.values import Value, compile_value
+from domain.versions import NAMED, VERSION, satisfies
 
 KNOWN_KEYS: Final = ("id", "name", "version", "workflow", "initialState", "description", "$schema", "settings")
 ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
-VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 LATER_NODES: Final = frozenset({"runWorkflow", "run-workflow"})
 """Nodes of the language that are not here yet: whoever writes one should not look for a typing error."""
 MAX_PROBLEMS: Final = 100
@@ -167,6 +167,7 @@ def _compile_step(
     elif node is None:
         _report_unknown_node(step, nodes, report)
     else:
+        _check_version(step, node.metadata, report)
         _adopt_iterations(step, node.metadata)
         early, late = compile_parameters(step, node.metadata, report)
         _check_edges(step, node.metadata, report)
@@ -200,6 +201,23 @@ def _report_unknown_node(step: StepOutline, nodes: NodeCatalog, report: Report) 
     elif not ID.fullmatch(step.node):
         message = f"{step.node!r} is not the id of a node: that is a literal of letters, digits, _ and -."
     report(Problem(code="UNKNOWN_NODE", path=path, message=message, nearest=close))
+
+
+def _check_version(step: StepOutline, metadata: NodeMetadata, report: Report) -> None:
+    """`$node` may name the version that the step was made for: the node here must be as new, and of its major."""
+    named = step.node_version
+    if named is None:
+        return
+    close = f"{metadata.id}@{metadata.version.partition('.')[0]}"
+    if not NAMED.fullmatch(named):
+        message = f"{named!r} is no version of a node: write {metadata.id}@1, @1.2 or @1.2.3."
+    elif not satisfies(metadata.version, named):
+        message = (
+            f"{metadata.id} is {metadata.version} here. This step asks for {named}: that major version, not older."
+        )
+    else:
+        return
+    report(Problem(code="NODE_VERSION", path=step.address + pointer("$node"), message=message, nearest=close))
 
 
 def _setter(step: StepOutline, report: Report) -> Setter | None:

@@ -38,6 +38,20 @@ class DefinitionStored(Event, frozen=True, kw_only=True):
     definition: dict[str, Any]
 
 
+class WorkflowPublished(Event, frozen=True, kw_only=True):
+    """A version of a workflow was published (in the stream of its id): from now on it is that definition for good.
+
+    `name` is the workflow's, cut; `nodes` are the versions of its nodes here and now, by id.
+    """
+
+    tag: ClassVar[str] = "workflow_published"
+    workflow: str
+    workflow_version: str
+    name: str
+    definition_hash: str
+    nodes: dict[str, str]
+
+
 class ExecutionStarted(Event, frozen=True, kw_only=True):
     """An execution begins: what it runs, on what state, asked by whom."""
 
@@ -316,12 +330,13 @@ ExecutionEvent = (
     | Failed
     | Cancelled
 )
-AnyEvent = ExecutionEvent | DefinitionStored
+AnyEvent = ExecutionEvent | DefinitionStored | WorkflowPublished
 
 EVENT_TYPES: dict[str, type[AnyEvent]] = {
     kind.tag: kind
     for kind in (
         DefinitionStored,
+        WorkflowPublished,
         ExecutionStarted,
         NodeStarted,
         StateUpdated,

@@ -25,5 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Early signals kept per name."""
     branches: int = 1_000
     """Branches and concurrent passes open at once in one execution."""
+    published_versions: int = 10_000
+    """Versions that one workflow may have."""
     recoveries: int = 3
     """Crashes that one visit may be recovered from."""

@@ -145,7 +145,7 @@ def options_of(
             report(Problem(code="UNKNOWN_OPTION", path=path, message=message, nearest=close))
     checked = _Checked(step.options, step.address, report)
     if "$node" in step.options and not isinstance(step.options["$node"], str):
-        checked.bad("$node", "$node is the id of a node, as a literal text.", 0)
+        checked.bad("$node", "$node is the id of a node, as a literal text; @ and a version may follow.", 0)
     return Options(
         output=_output(step, checked, iterates=iterates),
         timeout_ms=checked.duration(

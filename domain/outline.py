@@ -72,6 +72,7 @@ class StepOutline:
         self.position = 0
         self.kind: Literal["node", "setter"] = "node"
         self.node = name
+        self.node_version: str | None = None
         self.key = name
         self.value: Any = None
         self.loop_mark = False
@@ -183,7 +184,8 @@ class Outline:
             return
         step.node = step.name
         if isinstance(config.get("$node"), str):
-            step.node = config["$node"]
+            step.node, at, version = config["$node"].partition("@")
+            step.node_version = version if at else None
         self._sort_keys(step, config)
         self._ask_node(step)
         for edge, route in step.routes.items():

@@ -12,6 +12,8 @@ from infrastructure import view_pages
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from domain.events import WorkflowPublished
+
 
 class MemoryViews(Views):
     """Rows by execution."""
@@ -19,6 +21,7 @@ class MemoryViews(Views):
     def __init__(self) -> None:
         self._lock = Lock()
         self._rows: dict[str, Summary] = {}
+        self._published: set[tuple[str, str]] = set()
         self._position = 0
         self._closed = False
 
@@ -34,10 +37,11 @@ class MemoryViews(Views):
             self._refuse_if_closed()
             return {name: self._rows[name] for name in execution_ids if name in self._rows}
 
-    def put(self, rows: Sequence[Summary], position: int) -> None:
-        """Replace the rows."""
+    def put(self, rows: Sequence[Summary], position: int, *, published: Sequence[WorkflowPublished] = ()) -> None:
+        """Replace the rows, add the versions."""
         with self._lock:
             self._refuse_if_closed()
+            self._published.update((event.workflow, event.workflow_version) for event in published)
             self._rows.update({row.execution_id: row for row in rows})
             self._position = position
 
@@ -46,6 +50,7 @@ class MemoryViews(Views):
         with self._lock:
             self._refuse_if_closed()
             self._rows.clear()
+            self._published.clear()
             self._position = 0
 
     def executions(
@@ -70,13 +75,17 @@ class MemoryViews(Views):
 
     def workflows(self) -> list[dict[str, Any]]:
         """Count the rows of each workflow."""
-        rows = self._all()
+        rows, published = self._all(), self._all_published()
         counts = Counter((row.workflow_id, row.workflow_version) for row in rows)
         starts: dict[tuple[str, str], int] = {}
         for row in rows:
             key = (row.workflow_id, row.workflow_version)
             starts[key] = max(starts.get(key, 0), row.start_time)
-        return view_pages.workflows((*key, counts[key], starts[key]) for key in counts)
+        return view_pages.workflows([(*key, counts[key], starts[key]) for key in counts], published)
+
+    def published(self) -> list[str]:
+        """Sort the ids."""
+        return sorted({workflow_id for workflow_id, _ in self._all_published()})
 
     def close(self) -> None:
         """Refuse everything from here on."""
@@ -87,6 +96,11 @@ class MemoryViews(Views):
         with self._lock:
             self._refuse_if_closed()
             return list(self._rows.values())
+
+    def _all_published(self) -> list[tuple[str, str]]:
+        with self._lock:
+            self._refuse_if_closed()
+            return list(self._published)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

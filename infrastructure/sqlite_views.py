@@ -18,7 +18,9 @@ from infrastructure import sqlite_files, view_pages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 2)
+    from domain.events import WorkflowPublished
+
+VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 3)
 """Raise the schema version with any change to the tables or to what a row means: the views are then built anew."""
 COLUMNS: Final[dict[str, type]] = {
     "execution_id": str,
@@ -39,6 +41,7 @@ COLUMNS: Final[dict[str, type]] = {
     "error_code": str,
     "labels": str,
 }
+PUBLISHED: Final[dict[str, type]] = {"workflow_id": str, "workflow_version": str}
 INDEXES: Final = (
     ("started_position",),
     ("status", "started_position"),
@@ -79,17 +82,21 @@ class SqliteViews(Views):
                 found.update({row["execution_id"]: _summary(row) for row in rows})
         return found
 
-    def put(self, rows: Sequence[Summary], position: int) -> None:
+    def put(self, rows: Sequence[Summary], position: int, *, published: Sequence[WorkflowPublished] = ()) -> None:
         """Upsert the rows in one transaction with the position."""
+        versions = [{"workflow_id": event.workflow, "workflow_version": event.workflow_version} for event in published]
         with self._write() as database:
             if rows:
                 database.table("executions").upsert_all([_record(row) for row in rows], pk="execution_id")
+            if versions:
+                database.table("published").insert_all(versions, pk=tuple(PUBLISHED), ignore=True)
             database.table("tracking").upsert({"name": "views", "position": position}, pk="name")
 
     def clear(self) -> None:
         """Empty the tables."""
         with self._write() as database:
             database.execute("DELETE FROM executions")
+            database.execute("DELETE FROM published")
             database.execute("DELETE FROM tracking")
 
     def executions(
@@ -114,7 +121,15 @@ class SqliteViews(Views):
             "FROM executions GROUP BY workflow_id, workflow_version"
         )
         with self._read() as database:
-            return view_pages.workflows(database.execute(sql).fetchall())
+            counted = database.execute(sql).fetchall()
+            published = database.execute("SELECT workflow_id, workflow_version FROM published").fetchall()
+        return view_pages.workflows(counted, published)
+
+    def published(self) -> list[str]:
+        """Read the ids along the key."""
+        sql = "SELECT DISTINCT workflow_id FROM published ORDER BY workflow_id"
+        with self._read() as database:
+            return [row[0] for row in database.execute(sql).fetchall()]
 
     def prepare(self) -> None:
         """Make the tables where they are missing."""
@@ -243,6 +258,7 @@ def _create_tables(database: Database) -> None:
     database.table("executions").create(COLUMNS, pk="execution_id", if_not_exists=True)
     for columns in INDEXES:
         database.table("executions").create_index(columns, if_not_exists=True)
+    database.table("published").create(PUBLISHED, pk=tuple(PUBLISHED), if_not_exists=True)
     database.table("tracking").create({"name": str, "position": int}, pk="name", if_not_exists=True)
     database.execute(f"PRAGMA application_id={VIEWS.application_id:d}")
     database.execute(f"PRAGMA user_version={VIEWS.schema_version:d}")

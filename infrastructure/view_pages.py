@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from application.ports import Page, Summary
 from domain.errors import Unacceptable
+from domain.publishing import newest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,20 +48,26 @@ def _foreign(cursor: str) -> Unacceptable:
     )
 
 
-def workflows(counted: Iterable[tuple[str, str, int, int]]) -> list[dict[str, Any]]:
-    """The list of workflows from (id, version, number of executions, last start) of each version."""
+def workflows(
+    counted: Iterable[tuple[str, str, int, int]], published: Iterable[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """The list of workflows from (id, version, number of executions, last start) of each version that was run, and
+    (id, version) of each that was published.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for workflow_id, version, executions, last_start in sorted(counted, key=lambda row: (row[0], _order(row[1]))):
-        before = found.get(workflow_id, {"executions": 0, "lastStart": 0})
-        found[workflow_id] = {
-            "workflowId": workflow_id,
-            "workflowVersion": version,
-            "executions": before["executions"] + executions,
-            "lastStart": max(before["lastStart"], last_start),
-        }
-    return list(found.values())
+    for workflow_id, version, executions, last_start in counted:
+        row = _seen(found, workflow_id, "workflowVersion", version)
+        row["executions"] += executions
+        row["lastStart"] = max(row["lastStart"] or 0, last_start)
+    for workflow_id, version in published:
+        _seen(found, workflow_id, "workflowVersion", version)
+        _seen(found, workflow_id, "publishedVersion", version)
+    return [found[workflow_id] for workflow_id in sorted(found)]
 
 
-def _order(version: str) -> tuple[int, ...]:
-    """Versions by their numbers: 1.10.0 is newer than 1.9.0."""
-    return tuple(int(number) for number in re.findall(r"[0-9]+", version))
+def _seen(found: dict[str, dict[str, Any]], workflow_id: str, key: str, version: str) -> dict[str, Any]:
+    """The row of a workflow, once `key` in it has this version if there it is the newest."""
+    empty = {"workflowVersion": None, "publishedVersion": None, "executions": 0, "lastStart": None}
+    row = found.setdefault(workflow_id, {"workflowId": workflow_id, **empty})
+    row[key] = newest(filter(None, (row[key], version)))
+    return row

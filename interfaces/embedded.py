@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from application.ports import LoadProblem, Status
-from application.requests import Accepted, Submission
+from application.requests import Accepted, Published, Submission, ToPublish
 from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
 from domain.node import WorkflowNode
 from interfaces.bootstrap import make_service
@@ -69,6 +69,34 @@ class Engine:
         )
         return self._service.submit_and_wait(submission)
 
+    def publish(self, definition: dict[str, Any], *, actor: str = "") -> Published:
+        """Publish a definition under its own id and version, for good; `new` is False when it was so already.
+
+        Raises InvalidDefinition; Refused when another definition has that version.
+        """
+        return self._service.publish_and_wait(ToPublish(definition=definition, actor=actor))
+
+    def start(
+        self,
+        workflow_id: str,
+        version: str = "latest",
+        *,
+        initial_state: dict[str, Any] | None = None,
+        execution_id: str | None = None,
+        on_conflict: Literal["fail", "use"] = "fail",
+    ) -> Accepted:
+        """Begin an execution of a published version; durable when it returns. Raises NotFound, or Refused when the
+        nodes have changed since it was published, or the id is taken.
+        """
+        chosen = self._service.queries.startable(workflow_id, version)
+        submission = Submission(
+            definition_hash=chosen.definition_hash,
+            initial_state=initial_state,
+            execution_id=execution_id,
+            on_conflict=on_conflict,
+        )
+        return self._service.submit_and_wait(submission)
+
     def run(
         self, definition: dict[str, Any], *, initial_state: dict[str, Any] | None = None, timeout_s: float = 60.0
     ) -> dict[str, Any]:
@@ -101,6 +129,18 @@ class Engine:
     ) -> dict[str, Any]:
         """A page of executions, newest first: `{items, next}`."""
         return self._service.queries.executions(status=status, workflow=workflow, limit=limit, cursor=cursor)
+
+    def workflows(self) -> list[dict[str, Any]]:
+        """Every workflow that has been run or published."""
+        return self._service.queries.workflows()
+
+    def versions(self, workflow_id: str) -> dict[str, Any]:
+        """What is published of a workflow: `{workflowId, latest, items}`, the highest version first. Raises NotFound."""
+        return self._service.queries.versions(workflow_id)
+
+    def definition(self, workflow_id: str, version: str = "latest") -> dict[str, Any]:
+        """The definition of a published version. Raises NotFound."""
+        return self._service.queries.definition(workflow_id, version)
 
     def signal(self, execution_id: str, name: str, payload: Any = None, *, actor: str = "", reason: str = "") -> bool:
         """Send a signal. Raises Refused when the execution has ended, Unacceptable when its wait can't take it."""

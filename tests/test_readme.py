@@ -68,6 +68,9 @@ def test_the_curl_calls(home: Path, server: ServerProcess) -> None:
     assert ran.returncode == 0, ran.stderr
     assert [event["version"] for event in answers[0]["items"]] == [1, 2, 3, 4, 5]
     assert answers[1]["version"] == 9
+    assert (answers[2]["workflowId"], answers[2]["workflowVersion"]) == ("greet", "1.0.0")
+    assert answers[3]["executionId"] != answers[-1]["executionId"]
+    assert answers[4]["latest"] == "1.0.0"
     assert answers[-1]["status"] == "completed"
     assert answers[-1]["finalState"]["result"] == "2 greeted"
     assert answers[-1]["finalState"]["approval_output"]["comment"] == "enough"

@@ -21,6 +21,7 @@ import msgspec
 from application.ports import LoadProblem
 from domain.errors import ClewError
 from domain.node import NodeMetadata, WorkflowNode
+from domain.versions import VERSION
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -103,6 +104,8 @@ def checked_metadata(node_class: type[WorkflowNode]) -> NodeMetadata:
         raise InvalidNode(f"The metadata of {name} is not as it should be: {error}.") from error
     if not NODE_ID.fullmatch(metadata.id):
         raise InvalidNode(f"{name} can't have the id {metadata.id!r}: an id has letters, digits, `_` and `-` only.")
+    if not VERSION.fullmatch(metadata.version):
+        raise InvalidNode(f"{name} can't have the version {metadata.version!r}: write three numbers, such as 1.0.0.")
     if inspect.isabstract(node_class):
         raise InvalidNode(f"{name} has no `execute`, which is what a node does.")
     return metadata

@@ -32,17 +32,17 @@ STATUS_CODES: Final = {
     "paused": WAITING,
     "running": WAITING,
 }
-"""How `run` ends, by the status that its execution is left in."""
+"""How `run` and `start` end, by the status that its execution is left in."""
 
 EXPLANATION: Final = """\b
 Exit codes:
-  0  ok; `run`: the execution completed
+  0  ok; `run`, `start`: the execution completed
   1  the execution failed or was cancelled; any other failure
   2  usage: an option, an argument or a setting
   3  the definition is not valid
-  4  there is no such execution, node or other thing
+  4  there is no such execution, workflow, node or other thing
   5  conflict: it does not fit what the execution is doing now
-  6  `run`: the execution is parked, paused, or still running after --timeout
+  6  `run`, `start`: the execution is parked, paused, or still running after --timeout
   7  the server or the store can't be used now
 """
 

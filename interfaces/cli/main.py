@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from interfaces.cli import acting, definitions, executions, service
+from interfaces.cli import acting, definitions, executions, publishing, service
 from interfaces.cli.exits import EXPLANATION, Commands
 from interfaces.cli.options import Place
 
@@ -31,6 +31,10 @@ for command in (
     definitions.run,
     definitions.validate,
     executions.nodes,
+    publishing.publish,
+    publishing.workflows,
+    publishing.versions,
+    publishing.start,
     executions.ls,
     executions.show,
     executions.events,

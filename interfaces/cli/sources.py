@@ -41,6 +41,18 @@ class Source(Protocol):
         """A page of the list."""
         ...
 
+    def workflows(self) -> list[dict[str, Any]]:
+        """All workflows that are known."""
+        ...
+
+    def versions(self, workflow_id: str) -> dict[str, Any]:
+        """What is published of one."""
+        ...
+
+    def definition(self, workflow_id: str, version: str = "latest") -> dict[str, Any]:
+        """The definition of a published version."""
+        ...
+
     def nodes(self) -> list[dict[str, Any]]:
         """All nodes."""
         ...

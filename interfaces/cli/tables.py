@@ -61,6 +61,34 @@ def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
     _print(table)
 
 
+def print_workflows(items: Iterable[Mapping[str, Any]]) -> None:
+    """The list of workflows."""
+    table = _table("WORKFLOW", "NEWEST", "PUBLISHED", "EXECUTIONS", "LAST START")
+    for item in items:
+        table.add_row(
+            plain(item["workflowId"]),
+            plain(item["workflowVersion"]),
+            plain(item["publishedVersion"] or ""),
+            str(item["executions"]),
+            _time(item["lastStart"]),
+        )
+    _print(table)
+
+
+def print_versions(items: Iterable[Mapping[str, Any]]) -> None:
+    """The published versions of a workflow."""
+    table = _table("PUBLISHED AS", "TIME", "BY", "NAME", "DEFINITION")
+    for item in items:
+        table.add_row(
+            plain(item["workflowVersion"]),
+            _time(item["publishTime"]),
+            plain(item["actor"] or ""),
+            plain(item["name"]),
+            plain(item["definitionHash"]),
+        )
+    _print(table)
+
+
 def print_events(items: Sequence[Mapping[str, Any]]) -> None:
     """A page of a history."""
     branched = any(event.get("branch") for event in items)

@@ -13,10 +13,10 @@ import httpx2
 import msgspec
 
 from application.ports import Status
-from application.requests import Accepted, Done
+from application.requests import Accepted, Done, Published
 from domain.errors import InvalidDefinition
 from domain.problems import Problem
-from interfaces.client.wire import Wire, decoded, problems_of
+from interfaces.client.wire import Wire, decoded, problems_of, published_of
 
 FIRST_LOOK_S = 0.02
 """How long `wait` leaves an execution alone at first; each time half as long again, up to LONGEST_LOOK_S."""
@@ -93,15 +93,50 @@ class Client:
             response = self._wire.post("/workflows", msgspec.json.encode(body), headers=_key(key))
         except InvalidDefinition as error:
             raise InvalidDefinition(_unwrapped(error.problems) if given else error.problems) from None
+        accepted = self._accepted(response)
+        return msgspec.structs.replace(accepted, warnings=_unwrapped(accepted.warnings)) if given else accepted
+
+    def publish(self, definition: Mapping[str, Any]) -> Published:
+        """Publish a definition under its own id and version, for good; `new` is False when it was so already.
+
+        Raises InvalidDefinition; Refused when another definition has that version.
+        """
+        path = f"/workflows/{_segment(str(definition.get('id')))}/versions/{_segment(str(definition.get('version')))}"
+        response = self._wire.put(path, msgspec.json.encode(definition))
         answer = decoded(response)
-        warnings = tuple(problems_of(answer.get("warnings"), "warning"))
-        return Accepted(
-            execution_id=answer["executionId"],
-            status=answer["status"],
+        return Published(
+            event=published_of(answer),
             position=self._noted(response),
-            replayed=_replayed(response),
-            warnings=_unwrapped(warnings) if given else warnings,
+            new=response.status_code == 201,
+            warnings=tuple(problems_of(answer.get("warnings"), "warning")),
         )
+
+    def start(
+        self,
+        workflow_id: str,
+        version: str = "latest",
+        *,
+        initial_state: Mapping[str, Any] | None = None,
+        execution_id: str | None = None,
+        on_conflict: Literal["fail", "use"] = "fail",
+        labels: Mapping[str, str] | None = None,
+        priority: int | None = None,
+        key: str | None = None,
+    ) -> Accepted:
+        """Begin an execution of a published version; durable when it returns. Raises NotFound, or Refused when the
+        nodes have changed since it was published.
+        """
+        given = {
+            "version": version,
+            "initialState": initial_state,
+            "executionId": execution_id,
+            "onConflict": on_conflict,
+            "labels": labels,
+            "priority": priority,
+        }
+        body = msgspec.json.encode({name: value for name, value in given.items() if value is not None})
+        response = self._wire.post(f"/workflows/{_segment(workflow_id)}/executions", body, headers=_key(key))
+        return self._accepted(response)
 
     def run(
         self,
@@ -164,12 +199,19 @@ class Client:
     ) -> dict[str, Any]:
         """A page of executions, newest first: `{items, next}`. What was begun or changed by this client is in it."""
         params = {"status": list(status), "workflow": workflow, "limit": limit, "cursor": cursor}
-        headers = {"Clew-Position": str(self._position)} if self._position else {}
-        return dict(decoded(self._wire.get("/executions", params, headers=headers)))
+        return dict(decoded(self._wire.get("/executions", params, headers=self._seen())))
 
     def workflows(self) -> list[dict[str, Any]]:
-        """Every workflow that has been run."""
-        return list(decoded(self._wire.get("/workflows")))
+        """Every workflow that has been run or published. What was done by this client is in it."""
+        return list(decoded(self._wire.get("/workflows", headers=self._seen())))
+
+    def versions(self, workflow_id: str) -> dict[str, Any]:
+        """What is published of a workflow: `{workflowId, latest, items}`, the highest version first."""
+        return self._object(f"/workflows/{_segment(workflow_id)}/versions")
+
+    def definition(self, workflow_id: str, version: str = "latest") -> dict[str, Any]:
+        """The definition of a published version."""
+        return self._object(f"/workflows/{_segment(workflow_id)}/versions/{_segment(version)}")
 
     def nodes(self) -> list[dict[str, Any]]:
         """All nodes, by id."""
@@ -236,6 +278,10 @@ class Client:
         response = self._wire.once("/readyz")
         return response is not None and response.is_success
 
+    def _seen(self) -> dict[str, str]:
+        """What asks a list to show all that was done here."""
+        return {"Clew-Position": str(self._position)} if self._position else {}
+
     def _object(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return dict(decoded(self._wire.get(path, params)))
 
@@ -252,6 +298,16 @@ class Client:
             position=self._noted(response),
             changed=response.status_code == 202,
             replayed=_replayed(response),
+        )
+
+    def _accepted(self, response: httpx2.Response) -> Accepted:
+        answer = decoded(response)
+        return Accepted(
+            execution_id=answer["executionId"],
+            status=answer["status"],
+            position=self._noted(response),
+            replayed=_replayed(response),
+            warnings=tuple(problems_of(answer.get("warnings"), "warning")),
         )
 
     def _noted(self, response: httpx2.Response) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
 
+from domain.durations import microseconds
 from domain.errors import ClewError, InvalidDefinition, NotFound, NotJson, Refused, Unacceptable, Unavailable
+from domain.events import WorkflowPublished
 from domain.problems import Problem
 
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
@@ -62,6 +65,10 @@ class Wire:
         """Send JSON. Parameters that are None or empty are left out."""
         chosen = {name: value for name, value in (params or {}).items() if value not in (None, "")}
         return self._answered("POST", path, params=chosen, content=body, headers={**JSON_HEADERS, **headers})
+
+    def put(self, path: str, body: bytes) -> httpx2.Response:
+        """Send JSON that is to be what stands there: the same again changes nothing."""
+        return self._answered("PUT", path, content=body, headers=JSON_HEADERS)
 
     def once(self, path: str) -> httpx2.Response | None:
         """Ask a single time, and take any answer; None when the server can't be reached."""
@@ -131,6 +138,19 @@ def problems_of(found: Any, severity: str = "error") -> list[Problem]:
         except (msgspec.ValidationError, TypeError):  # an entry for other eyes, such as {"head": 42}
             continue
     return problems
+
+
+def published_of(answer: Mapping[str, Any]) -> WorkflowPublished:
+    """The event that a published version in an answer stands for."""
+    return WorkflowPublished(
+        time=microseconds(datetime.fromisoformat(answer["publishTime"])),
+        actor=answer["actor"] or "",
+        workflow=answer["workflowId"],
+        workflow_version=answer["workflowVersion"],
+        name=answer["name"],
+        definition_hash=answer["definitionHash"],
+        nodes=dict(answer["nodes"]),
+    )
 
 
 _KINDS: Final[Mapping[int, type[ClewError]]] = {

@@ -17,6 +17,9 @@ from interfaces.http import headers
 
 LISTS_WAITING: Final = 32
 """Lists that may wait for their position at once. They have threads of their own, so that no other request waits too."""
+FOREVER: Final = "private, max-age=31536000, immutable"
+"""What is named by a version never changes."""
+ASK_AGAIN: Final = "no-cache"
 
 
 class Api:
@@ -42,6 +45,15 @@ Endpoint = Callable[[Request, Api], Awaitable[Response]]
 def json_response(body: Any, status: int = 200, told: dict[str, str] | None = None) -> Response:
     """An answer in JSON."""
     return Response(msgspec.json.encode(body), status_code=status, headers=told or {}, media_type="application/json")
+
+
+def tagged(request: Request, body: Any, tag: str, cache: str) -> Response:
+    """An answer in JSON under an entity tag, or 304 when the client has it."""
+    told = {"ETag": tag, "Cache-Control": cache}
+    known = headers.known_versions(request.headers)
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=told)
+    return json_response(body, told=told)
 
 
 async def lists_shown(request: Request, api: Api) -> None:

@@ -9,14 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.queries import MAX_PAGE
-from interfaces.http import headers
-from interfaces.http.api import Api, json_response, lists_shown
+from interfaces.http.api import ASK_AGAIN, FOREVER, Api, json_response, lists_shown, tagged
 from interfaces.http.parameters import Parameter, read
 
 STATUSES: Final = ("running", "suspended", "paused", "completed", "failed", "cancelled")
-FOREVER: Final = "private, max-age=31536000, immutable"
-"""A version that is named by its number never changes."""
-ASK_AGAIN: Final = "no-cache"
 LIMIT: Final = Parameter(
     name="limit", description="Most items of the page.", type="integer", default=100, minimum=1, maximum=MAX_PAGE
 )
@@ -70,10 +66,5 @@ async def events(request: Request, api: Api) -> Response:
 
 
 def _versioned(request: Request, body: dict[str, Any], cache: str) -> Response:
-    """An answer under the tag of its version, or 304 when the client has it."""
-    tag = f'"v{body["version"]}"'
-    told = {"ETag": tag, "Cache-Control": cache}
-    known = headers.known_versions(request.headers)
-    if tag in known or "*" in known:
-        return Response(status_code=304, headers=told)
-    return json_response(body, told=told)
+    """An answer under the tag of its version."""
+    return tagged(request, body, f'"v{body["version"]}"', cache)

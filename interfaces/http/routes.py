@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from interfaces.http import commands, docs, executions, service, wire, workflows
+from interfaces.http import commands, docs, executions, published, service, wire, workflows
 from interfaces.http.api import Endpoint
 from interfaces.http.parameters import Parameter
 
@@ -102,10 +102,50 @@ WORKFLOWS: Final = (
         takes=(wire.Definition, wire.SubmissionBody),
         body_required=True,
     ),
+    Operation(
+        method="PUT",
+        path="/workflows/{workflowId}/versions/{version}",
+        endpoint=published.publish,
+        summary="Publish a version of a workflow",
+        tag="workflows",
+        answers={200: (wire.PublishedBody,), 201: (wire.PublishedBody,)},
+        refusals=(*BODY_REFUSALS, 409, 422, 503),
+        headers=("Clew-Actor",),
+        takes=(wire.Definition,),
+        body_required=True,
+    ),
+    _get(
+        "/workflows/{workflowId}/versions/{version}",
+        published.definition,
+        "Read the definition of a version (`latest`: the highest)",
+        tag="workflows",
+        answer=wire.Definition,
+        refusals=(404, 422, 503),
+        headers=("If-None-Match",),
+    ),
+    _get(
+        "/workflows/{workflowId}/versions",
+        published.versions,
+        "List the published versions of a workflow",
+        tag="workflows",
+        answer=wire.VersionsBody,
+        refusals=(404, 422, 503),
+    ),
+    Operation(
+        method="POST",
+        path="/workflows/{workflowId}/executions",
+        endpoint=published.start,
+        summary="Run a published workflow",
+        tag="workflows",
+        answers={200: (wire.ExecutionBody,), 202: (wire.AcceptedBody,)},
+        refusals=(*BODY_REFUSALS, 404, 409, 422, 503),
+        headers=("Idempotency-Key", "Prefer", "Clew-Actor"),
+        takes=(wire.StartBody,),
+    ),
     _get(
         "/workflows",
         workflows.listing,
-        "List the workflows that have been run",
+        "List the workflows that have been run or published",
         tag="workflows",
         answer=list[wire.WorkflowBody],
         refusals=(400, 422, 503),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from application.programs import Programs
-from application.requests import Submission
+from application.requests import EXECUTION_ID, Submission
 from domain.document import parse_definition
 from domain.errors import InvalidDefinition
 from domain.limits import Limits
@@ -20,10 +19,11 @@ from interfaces.http.bodies import limits as parse_limits
 from interfaces.http.bodies import unknown_key
 
 WRAPPER: Final = "/definition"
-KEYS: Final = ("definition", "initialState", "executionId", "onConflict", "labels", "priority")
+HOW: Final = ("initialState", "executionId", "onConflict", "labels", "priority")
+KEYS: Final = ("definition", *HOW)
+START_KEYS: Final = ("version", *HOW)
 LATER: Final = ("breakpoints",)
 """Keys of the design that mean nothing yet: taking them in silence would be a promise."""
-EXECUTION_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 MOST_LABELS: Final = 64
 LONGEST_LABEL: Final = 255
 
@@ -48,7 +48,7 @@ def read_draft(text: bytes, programs: Programs, limits: Limits) -> Draft:
     body, known = parse_definition(text, limits=parse_limits(limits.definition_bytes))
     wrapped = isinstance(body, dict) and "definition" in body and "workflow" not in body
     prefix = WRAPPER if wrapped else ""
-    outer = _wrapper_problems(body) if wrapped else []
+    outer = start_problems(body, KEYS) if wrapped else []
     definition = body["definition"] if wrapped else body
     inner: tuple[Problem, ...] = ()
     program = None
@@ -82,14 +82,13 @@ def _submission(body: Any, definition: Any, *, wrapped: bool) -> Submission:
     )
 
 
-def _wrapper_problems(body: dict[str, Any]) -> list[Problem]:
-    return [problem for key, value in body.items() for problem in _key_problems(key, value)]
+def start_problems(body: dict[str, Any], keys: tuple[str, ...]) -> list[Problem]:
+    """What is wrong with what a body says of how to run; `keys` are all those that it may have."""
+    return [problem for key, value in body.items() for problem in _key_problems(key, value, keys)]
 
 
-def _key_problems(key: str, value: Any) -> Iterator[Problem]:
+def _key_problems(key: str, value: Any, keys: tuple[str, ...]) -> Iterator[Problem]:
     match key:
-        case "definition":
-            return
         case "initialState":
             if not isinstance(value, dict):
                 yield _wrong(key, "initialState is an object: the state that the execution begins with.")
@@ -106,8 +105,8 @@ def _key_problems(key: str, value: Any) -> Iterator[Problem]:
             yield from _label_problems(value)
         case _ if key in LATER:
             yield Problem(code="NOT_SUPPORTED", path=pointer(key), message=f"{key} is not supported yet; leave it out.")
-        case _:
-            yield unknown_key(key, KEYS)
+        case _ if key not in keys:
+            yield unknown_key(key, keys)
 
 
 def _label_problems(labels: Any) -> Iterator[Problem]:

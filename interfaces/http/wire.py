@@ -40,6 +40,17 @@ class SubmissionBody(Body, frozen=True, kw_only=True):
     priority: Annotated[int, Meta(ge=-100, le=100)] | UnsetType = UNSET
 
 
+class StartBody(Body, frozen=True, kw_only=True):
+    """Which published version to run, and how. `initialState` replaces the definition's own."""
+
+    version: Annotated[str, Meta(pattern=r"^(latest|\d+\.\d+\.\d+)$")] = "latest"
+    initial_state: dict[str, Any] | UnsetType = UNSET
+    execution_id: Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,128}$")] | UnsetType = UNSET
+    on_conflict: Literal["fail", "use"] = "fail"
+    labels: Annotated[dict[str, str], Meta(max_length=64)] | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=-100, le=100)] | UnsetType = UNSET
+
+
 class ReasonBody(Body, frozen=True, kw_only=True):
     """Why a command is given; kept in the log."""
 
@@ -232,12 +243,38 @@ class ExecutionsBody(Body, frozen=True, kw_only=True):
 
 
 class WorkflowBody(Body, frozen=True, kw_only=True):
-    """A workflow that has been run: its newest version seen, how often, and when last."""
+    """A workflow that has been run or published.
+
+    `workflowVersion` is its newest version seen, `publishedVersion` the newest published one; `executions` says how often
+    it was run.
+    """
 
     workflow_id: str
     workflow_version: str
+    published_version: str | None
     executions: int
-    last_start: Time
+    last_start: Time | None
+
+
+class PublishedBody(Body, frozen=True, kw_only=True):
+    """A published version of a workflow, which never changes. `nodes` are the versions of its nodes at that time."""
+
+    workflow_id: str
+    workflow_version: str
+    name: str
+    definition_hash: str
+    publish_time: Time
+    actor: str | None
+    nodes: dict[str, str]
+    warnings: list[ProblemDetail] | UnsetType = UNSET
+
+
+class VersionsBody(Body, frozen=True, kw_only=True):
+    """What is published of a workflow, the highest version first. `latest` is the one that is run by default."""
+
+    workflow_id: str
+    latest: str
+    items: list[PublishedBody]
 
 
 class BreakerBody(Body, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Workflows: run one, validate one, list those that have been run."""
+"""Workflows: run one, validate one, list those that are known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.presenting import links
-from application.requests import Accepted
+from application.requests import RUN, Accepted, Submission
 from domain import json
 from domain.events import CommandKey
 from domain.problems import Problem
@@ -28,11 +28,16 @@ async def submit(request: Request, api: Api) -> Response:
     """Begin an execution: 202, or 200 with the execution when it settles within the time of `Prefer: wait`."""
     read(request.query_params, ())
     key, actor = headers.idempotency_key(request.headers), headers.actor(request.headers)
-    wait_s = headers.preferred_wait(request.headers)
     text = await read_text(request, api.body_limit)
     draft, command_key, warnings = await run_in_threadpool(_draft, text, api, key)
     request.state.execution_id = draft.submission.execution_id
     submission = msgspec.structs.replace(draft.submission, actor=actor, key=command_key)
+    return await begin(request, api, submission, warnings)
+
+
+async def begin(request: Request, api: Api, submission: Submission, warnings: list[dict[str, Any]]) -> Response:
+    """Begin an execution, and answer."""
+    wait_s = headers.preferred_wait(request.headers)
     accepted = await api.service.submit(submission)
     answered = {
         "Location": f"/executions/{accepted.execution_id}",
@@ -55,12 +60,12 @@ def _draft(text: bytes, api: Api, key: str | None) -> tuple[Draft, CommandKey | 
     draft = read_draft(text, api.service.programs, api.limits)
     command_key = None
     if key is not None:
-        command_key = CommandKey(key=key, request=json.digest(["POST /workflows", draft.body]))
-    return draft, command_key, _warnings(text, draft)
+        command_key = CommandKey(key=key, request=json.digest([RUN, draft.body]))
+    return draft, command_key, warnings_of(text, moved(draft.program.warnings, draft.prefix))
 
 
-def _warnings(text: bytes, draft: Draft) -> list[dict[str, Any]]:
-    found: tuple[Problem, ...] = moved(draft.program.warnings, draft.prefix)
+def warnings_of(text: bytes, found: tuple[Problem, ...]) -> list[dict[str, Any]]:
+    """The warnings about a text, with their places."""
     return [shown(problem) for problem in locate(text, found)] if found else []
 
 
@@ -81,7 +86,7 @@ async def validate(request: Request, api: Api) -> Response:
 
 
 async def listing(request: Request, api: Api) -> Response:
-    """The workflows that have been run, by id."""
+    """The workflows that have been run or published, by id."""
     read(request.query_params, ())
     await lists_shown(request, api)
     return json_response(await run_in_threadpool(api.service.queries.workflows))

@@ -11,12 +11,13 @@ import pytest
 from application import projector as module
 from application.ports import Append, Recorded, StoreUnavailable, Summary
 from application.projector import BATCH, Projector
-from domain.events import Completed, DefinitionStored, NodeStarted
+from domain.events import Completed, DefinitionStored, NodeStarted, WorkflowPublished
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
 from infrastructure.sqlite_log import open_log
 from infrastructure.sqlite_views import open_views
 from tests.contracts.samples import node_started, started
+from tests.contracts.views import published
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,11 +33,11 @@ class CountingViews(MemoryViews):
         self.failures: list[Exception] = []
         self.after_put: Callable[[], None] = lambda: None
 
-    def put(self, rows: Sequence[Summary], position: int) -> None:
+    def put(self, rows: Sequence[Summary], position: int, *, published: Sequence[WorkflowPublished] = ()) -> None:
         """Fail, or put."""
         if self.failures:
             raise self.failures.pop(0)
-        super().put(rows, position)
+        super().put(rows, position, published=published)
         self.puts.append(position)
         self.after_put()
 
@@ -113,6 +114,7 @@ def test_durable_views_that_were_deleted_are_the_same_again(tmp_path: Path) -> N
     """The lists are folds of the log and of nothing else."""
     log = open_log(tmp_path / "log.db")
     log.append([execution("a", node_started()), execution("b", Completed(time=5)), execution("c")])
+    log.append([Append(stream="workflow:w", after=0, events=(published("w", "1.0.0"), published("w", "2.0.0")))])
     pages = []
     for name in ("one.db", "two.db"):
         views = open_views(tmp_path / name)

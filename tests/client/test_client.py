@@ -125,6 +125,40 @@ def test_lists(client: Client) -> None:
     assert {"listed"} <= {workflow["workflowId"] for workflow in client.workflows()}
 
 
+def test_publishing_and_starting(client: Client) -> None:
+    """A version is published once, listed at once, and started by its id."""
+    first = client.publish({**COUNTING, "id": "published"})
+    again = client.publish({**COUNTING, "id": "published"})
+    assert (first.new, again.new, first.event) == (True, False, again.event)
+    assert first.position == again.position > 0
+    assert [row["publishedVersion"] for row in client.workflows() if row["workflowId"] == "published"] == ["1.0.0"]
+    with pytest.raises(Refused, match="They differ at /name first"):
+        client.publish({**COUNTING, "id": "published", "name": "Other"})
+    newer = client.publish({**COUNTING, "id": "published", "version": "1.0.1", "name": "Newer"})
+    assert client.versions("published")["latest"] == "1.0.1"
+    assert client.definition("published")["name"] == newer.event.name == "Newer"
+    assert client.definition("published", "1.0.0") == {**COUNTING, "id": "published"}
+    accepted = client.start("published", "1.0.0", initial_state={"n": 0, "upto": 5}, labels={"a": "b"}, key="k")
+    assert client.wait(accepted.execution_id)
+    execution = client.execution(accepted.execution_id)
+    assert (execution["workflowVersion"], execution["finalState"]["result"]) == ("1.0.0", 5)
+    assert execution["labels"] == {"a": "b"}
+    again_id = client.start("published", "1.0.0", initial_state={"n": 0, "upto": 5}, labels={"a": "b"}, key="k")
+    assert (again_id.execution_id, again_id.replayed) == (accepted.execution_id, True)
+    for missing in (lambda: client.start("publishd"), lambda: client.versions("publishd")):
+        with pytest.raises(NotFound, match="Did you mean 'published'"):
+            missing()
+
+
+def test_publishing_what_is_not_valid(client: Client) -> None:
+    """All problems are raised, and an id that is none is one of them."""
+    with pytest.raises(InvalidDefinition) as caught:
+        client.publish({"id": "a b", "name": "A", "version": "1.0.0", "workflow": ["emty"]})
+    assert {problem.path for problem in caught.value.problems} == {"/id", "/workflow/0"}
+    with pytest.raises(InvalidDefinition):
+        client.publish({})
+
+
 def test_validation_says_everything(client: Client) -> None:
     """Errors and warnings, with places when the text itself is sent; nothing is run."""
     assert client.validate(COUNTING) == ()

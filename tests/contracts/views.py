@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from abc import ABC, abstractmethod
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
 
 from application.ports import Status, StoreUnavailable, Summary, Views
 from domain.errors import Unacceptable
+from domain.events import WorkflowPublished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,31 @@ def row(n: int, *, status: Status = "running", workflow: str = "audit", version:
         start_time=1000 + n,
         update_time=2000 + n,
     )
+
+
+def published(workflow: str, version: str) -> WorkflowPublished:
+    """A version that was published."""
+    return WorkflowPublished(
+        time=5, workflow=workflow, workflow_version=version, name="N", definition_hash="c0ffee", nodes={}
+    )
+
+
+def listed(
+    workflow: str,
+    version: str,
+    published_version: str | None = None,
+    *,
+    executions: int = 0,
+    last_start: int | None = None,
+) -> dict[str, Any]:
+    """A row of the list of workflows."""
+    return {
+        "workflowId": workflow,
+        "workflowVersion": version,
+        "publishedVersion": published_version,
+        "executions": executions,
+        "lastStart": last_start,
+    }
 
 
 def ids(rows: tuple[Summary, ...]) -> list[str]:
@@ -58,6 +84,7 @@ class ViewsContract(ABC):
         assert views.executions().items == ()
         assert views.executions().next is None
         assert views.workflows() == []
+        assert views.published() == []
 
     def test_rows_are_themselves_again(self, views: Views) -> None:
         """Every field, set or not."""
@@ -93,7 +120,7 @@ class ViewsContract(ABC):
 
     def test_cleared_views_are_empty(self, views: Views) -> None:
         """As if nothing had been."""
-        views.put([row(1)], 3)
+        views.put([row(1)], 3, published=[published("audit", "1.0.0")])
         views.clear()
         self.test_empty_views(views)
 
@@ -187,9 +214,29 @@ class ViewsContract(ABC):
             9,
         )
         assert views.workflows() == [
-            {"workflowId": "aardvark", "workflowVersion": "0.1.0", "executions": 1, "lastStart": 1004},
-            {"workflowId": "audit", "workflowVersion": "1.10.0", "executions": 3, "lastStart": 1003},
+            listed("aardvark", "0.1.0", executions=1, last_start=1004),
+            listed("audit", "1.10.0", executions=3, last_start=1003),
         ]
+        assert views.published() == []
+
+    def test_published_workflows(self, views: Views) -> None:
+        """Are listed though they never ran; the newest version is that of all, the newest published one is told too."""
+        views.put([row(1, version="1.9.0"), row(2, workflow="run", version="1.2.0")], 2)
+        views.put([], 4, published=[published("audit", "1.10.0"), published("new", "1.10.0")])
+        views.put([row(3, version="2.0.0")], 7, published=[published("new", "1.9.0"), published("new", "1.10.0")])
+        assert views.workflows() == [
+            listed("audit", "2.0.0", "1.10.0", executions=2, last_start=1003),
+            listed("new", "1.10.0", "1.10.0"),
+            listed("run", "1.2.0", executions=1, last_start=1002),
+        ]
+        assert views.published() == ["audit", "new"]
+        assert views.position() == 7
+
+    def test_a_version_that_is_put_again_is_there_once(self, views: Views) -> None:
+        """As after a crash between the log and the views."""
+        for position in (1, 2):
+            views.put([], position, published=[published("audit", f"1.{'9' * 5_000}.0")])
+        assert [each["workflowVersion"] for each in views.workflows()] == [f"1.{'9' * 5_000}.0"]
 
     def test_readers_see_whole_batches(self, views: Views) -> None:
         """While one thread puts, others see rows and position of the same moment or an earlier position."""
@@ -220,6 +267,7 @@ class ViewsContract(ABC):
             views.clear,
             views.executions,
             views.workflows,
+            views.published,
             lambda: views.get(["e1"]),
             lambda: views.put([], 1),
         ):

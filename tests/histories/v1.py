@@ -32,6 +32,7 @@ from domain.events import (
     SnapshotTaken,
     StateUpdated,
     Suspended,
+    WorkflowPublished,
 )
 from domain.patches import Op
 from domain.position import Bound, Branch, Frame, Joining, Opened, Visit, WaitFor
@@ -256,6 +257,18 @@ EVENTS: tuple[AnyEvent, ...] = (
         initial_state={},
         first=STEP,
         priority=-7,
+    ),
+    WorkflowPublished(
+        time=T, workflow="audit", workflow_version="1.0.0", name="Audit", definition_hash="c0ffee", nodes={}
+    ),
+    WorkflowPublished(
+        time=T,
+        actor="ann",
+        workflow="audit",
+        workflow_version="1.10.0",
+        name="Audit ž",
+        definition_hash="c0ffee",
+        nodes={"fetchApi": "1.0.0", "log": "1.2.3"},
     ),
 )
 

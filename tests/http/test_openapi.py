@@ -50,10 +50,13 @@ def test_references_and_names(document: dict[str, Any]) -> None:
 
 def test_every_get_answers_with_a_described_status(http: TestClient, document: dict[str, Any]) -> None:
     """On an execution that is there."""
-    http.post("/workflows", json={"definition": definition("empty"), "executionId": "described"})
+    described = definition("empty", id="described")
+    http.post("/workflows", json={"definition": described, "executionId": "described"})
+    http.put("/workflows/described/versions/1.0.0", json=described)
+    names = {"{id}": "described", "{nodeId}": "empty", "{workflowId}": "described", "{version}": "1.0.0"}
     for path, methods in document["paths"].items():
         if "get" in methods:
-            answer = http.get(path.replace("{id}", "described").replace("{nodeId}", "empty"))
+            answer = http.get(re.sub(r"\{\w+\}", lambda name: names[name[0]], path))
             assert answer.status_code == 200, path
             kinds = methods["get"]["responses"]["200"]["content"]
             assert answer.headers["content-type"].split(";")[0] in kinds, path

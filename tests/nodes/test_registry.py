@@ -173,6 +173,8 @@ def test_an_id_can_be_taken_once(registry: NodeRegistry) -> None:
         (NodeMetadata(id="not an id", name="x", version="1.0.0"), "letters, digits"),
         (NodeMetadata(id="", name="x", version="1.0.0"), "letters, digits"),
         (NodeMetadata(id="x\n", name="x", version="1.0.0"), "letters, digits"),
+        (NodeMetadata(id="x", name="x", version="1"), "three numbers, such as 1.0.0"),
+        (NodeMetadata(id="x", name="x", version="1.0.0-beta"), "three numbers, such as 1.0.0"),
         (NodeMetadata(id="x", name="x", version="1", edges="success"), "not as it should be"),  # type: ignore[arg-type]
         (NodeMetadata(id="x", name="x", version="1", effect="maybe"), "not as it should be"),  # type: ignore[arg-type]
         (NodeMetadata(id=5, name="x", version="1"), "not as it should be"),  # type: ignore[arg-type]
