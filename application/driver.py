@@ -126,8 +126,11 @@ class Driver:
     def _record(self, live: Live, finish: Finish) -> None:
         """Record how a visit came out, and let others go on whom that concerns."""
         events = live.decide(finish)
-        if len(live.execution.branches) > 1 or any(isinstance(event, BranchClosed) for event in events):
+        closed = any(isinstance(event, BranchClosed) for event in events)
+        if closed or len(live.execution.branches) > 1:
             self.wake(live)
+        if closed and live.children:  # some of them may not be waited for any more
+            self._rested(live)
 
     def _prepare(self, live: Live, name: str, step: Step) -> tuple[Any, Prepared]:
         branch = live.execution.branches[name]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
 from application.breakers import Breakers
+from application.calling import Calls
+from application.children import Children
 from application.driver import Driver
 from application.live import Live
 from application.ports import Append, Clock, EventLog, Ids, Nodes, Recorded, SchemaCheck, Summary, VersionConflict
@@ -23,6 +25,7 @@ from application.residents import Residents
 from application.running import NodeRunner
 from application.timers import Timers
 from application.writer import Writer
+from domain.children import open_children
 from domain.commands import Cancel, FireDue, OutsideCommand, Recover, Rules, Start
 from domain.decide import decide
 from domain.errors import ClewError, InvalidDefinition, NotFound, Refused, Unacceptable, Unavailable
@@ -83,7 +86,17 @@ class Engine:
             clock=clock,
             limit=self.settings.limits.published_versions,
         )
-        self._runner = NodeRunner(nodes, threads=self.settings.threads, secrets=secrets or {})
+        self._calls = Calls(programs, self.publications, writer=self._writer, clock=clock)
+        self._runner = NodeRunner(nodes, threads=self.settings.threads, secrets=secrets or {}, call=self._calls.resolve)
+        self._children = Children(
+            log,
+            clock,
+            live_of=self._live,
+            submit=self.submit,
+            command=self.command,
+            moved=self._moved,
+            spawn=self._spawn,
+        )
         self.breakers = Breakers(clock)
         self._driver = Driver(
             nodes,
@@ -96,7 +109,7 @@ class Engine:
         )
         self._residents = Residents(self.settings.resident_bytes)
         self._timers = Timers(clock, self._fire)
-        self._settled: dict[str, list[asyncio.Future[None]]] = {}
+        self._settled: dict[str, list[asyncio.Future[Execution]]] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self.stranded: dict[str, str] = {}
         """Executions that should run and can't be taken up, with the reason: their nodes are not here, mostly."""
@@ -106,8 +119,10 @@ class Engine:
     async def start(self, unfinished: Iterable[Summary] = ()) -> None:
         """Take up what the lists say is unfinished: what was running goes on, what was parked keeps its due time."""
         self._timers.start()
+        unfinished = list(unfinished)
+        await self._children.cancel_orphans(unfinished)
         for summary in unfinished:
-            if summary.status == "running":
+            if summary.status == "running" or summary.children:
                 await self._take_up(summary.execution_id)
             elif summary.due is not None:
                 self._timers.note(summary.execution_id, summary.due)
@@ -134,6 +149,7 @@ class Engine:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
         self._runner.close()
+        self._calls.close()
 
     @property
     def sickness(self) -> str | None:
@@ -159,6 +175,7 @@ class Engine:
             initial_state=submission.initial_state,
             labels=submission.labels,
             priority=submission.priority,
+            parent=submission.parent,
             key=submission.key,
         )
         events = decide(execution, start, self._rules(program))
@@ -175,7 +192,7 @@ class Engine:
             execution_id=execution_id,
             status=live.execution.status,
             position=recorded[-1].position,
-            warnings=program.warnings,
+            warnings=self.publications.warnings_of(program) if submission.parent is None else (),
         )
 
     async def publish(self, asked: ToPublish) -> Published:
@@ -269,22 +286,55 @@ class Engine:
         )
 
     async def settled(self, execution_id: str, timeout_s: float) -> bool:
-        """Wait until the execution has ended, parked or paused, durably. False when the time was not enough."""
-        live = await self._live(execution_id)
-        if live.execution.status != "running":
-            await live.flush()
+        """Wait until the execution has ended, parked or paused, durably. False when the time was not enough.
+
+        One that waits for a child has parked when that has: until then it goes on by itself.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not await self._rests(execution_id):
+                    continue
+        except TimeoutError:
+            return False
+        return True
+
+    async def _rests(self, execution_id: str) -> bool:
+        """Wait until the execution does not run. False: it goes on, because a child of it does or has ended."""
+        with self._children.news(execution_id) as news:
+            live = await self._live(execution_id)
+            execution = live.execution
+            if execution.status == "running":
+                execution = await self._stops_running(execution_id)
+            else:
+                await live.flush()
+            if execution.status == "suspended":
+                for child in open_children(execution):
+                    if not await self._child_rests(child):
+                        await news.wait()
+                        return False
+        return True
+
+    async def _child_rests(self, child: str) -> bool:
+        """Wait until a child has parked or paused. False: it has ended, or is still to begin."""
+        if not self._log.version(child):
+            return False
+        try:
+            while not await self._rests(child):
+                continue
+            return not (await self._live(child)).execution.has_ended
+        except Refused:  # its nodes are not here: it rests until they are
             return True
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def _stops_running(self, execution_id: str) -> Execution:
+        """The execution when it has ended, parked or paused, durably."""
+        waiter: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
         waiters = self._settled.setdefault(execution_id, [])
         waiters.append(waiter)
         try:
-            await asyncio.wait_for(waiter, timeout_s)
-        except TimeoutError:
-            return False
+            return await waiter
         finally:
             if waiter in waiters:
                 waiters.remove(waiter)
-        return True
 
     # What the engine does by itself
 
@@ -306,6 +356,7 @@ class Engine:
             live = Live(execution, self._rules(program), self._writer)
             self._residents.add(live)
             self._residents.rests(live)
+            self._children.taken_up(live)
         return live
 
     async def _take_up(self, execution_id: str) -> None:
@@ -338,9 +389,16 @@ class Engine:
         self._go_on(live)
         self._look_after(live)
 
+    def _moved(self, live: Live) -> None:
+        self._go_on(live)
+        self._look_after(live)
+
     def _look_after(self, live: Live) -> None:
         """After anything that changed an execution: make it durable, then let go, set timers and tell who waits."""
-        chore = asyncio.get_running_loop().create_task(self._settle(live))
+        self._spawn(self._settle(live))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        chore = asyncio.get_running_loop().create_task(work)
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
 
@@ -354,13 +412,15 @@ class Engine:
                 self._unload(live)
                 await self._revive(execution.id, error)
                 return
+        if execution is not None:
+            self._children.durable(live, execution)
         execution = live.execution
         self._timers.note(execution.id, execution.due)
         if execution.status == "running":  # whoever moves it on looks after it
             return
         for waiter in self._settled.pop(execution.id, ()):
             if not waiter.done():
-                waiter.set_result(None)
+                waiter.set_result(execution)
         if execution.has_ended and not live.tasks:
             self._residents.drop(live)
         else:

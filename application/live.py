@@ -37,6 +37,12 @@ class Live:
         """Just folded from the log: a visit in flight is then one that nobody runs any more."""
         self.lost: ClewError | None = None
         """Why this fold is no longer true: a commit failed. The execution is then folded again from the log."""
+        self.children: frozenset[str] = frozenset()
+        """The children that are begun and watched."""
+        self.unobserved: set[str] = set()
+        """Children that ended during a pause."""
+        self.looked_at = 0
+        """The newest durable version that was looked at for children."""
         self._writer = writer
         self._buffer: list[ExecutionEvent] = []
         self._buffered_since = 0.0

@@ -88,12 +88,26 @@ def describe_execution(execution: Execution, program: Program | None) -> dict[st
         "waiting": _describe_waits(execution),
         "branches": _describe_branches(execution, program),
         "labels": execution.labels,
+        "parent": _describe_parent(execution),
         "error": _describe_failure(execution, program),
     }
     if execution.has_ended:
         described["finalState"] = execution.state
     described["links"] = links(execution.id)
     return described
+
+
+def _describe_parent(execution: Execution) -> dict[str, Any] | None:
+    """What runs an execution as its child."""
+    parent = execution.parent
+    if parent is None:
+        return None
+    return {
+        "executionId": parent.execution,
+        "address": parent.address,
+        "visit": parent.visit,
+        "depth": parent.depth,
+    }
 
 
 def _step_name(execution: Execution, address: str | None, program: Program | None) -> str | None:
@@ -179,6 +193,7 @@ def describe_summary(summary: Summary) -> dict[str, Any]:
         "due": iso(summary.due) if summary.due is not None else None,
         "errorCode": summary.error_code,
         "labels": summary.labels,
+        "parent": summary.parent,
         "links": links(summary.execution_id),
     }
 

@@ -11,10 +11,13 @@ import msgspec
 
 from application.ports import EventLog
 from application.programs import Programs
-from domain.errors import InvalidDefinition, Refused
+from domain.circles import circles
+from domain.errors import InvalidDefinition, NotFound, Refused
 from domain.events import WorkflowPublished
 from domain.node import NodeCatalog
-from domain.publishing import LATEST, check_nodes, choose
+from domain.problems import Problem
+from domain.program import Program
+from domain.publishing import LATEST, check_nodes, choose, newest
 
 CACHED: Final = 64
 """Workflows whose versions are kept in memory, so that only what came later is read."""
@@ -75,6 +78,25 @@ class Publications:
             message = f"{chosen.workflow} {chosen.workflow_version} can't run with the nodes of today: {error.message}"
             raise Refused(message, code="NODES_CHANGED") from error
         return chosen
+
+    def warnings_of(self, program: Program) -> tuple[Problem, ...]:
+        """What a person is warned of: what the compiler says, and workflows that run each other in a circle."""
+        return (
+            *program.warnings,
+            *circles(program, lambda workflow, version: self._called(program, workflow, version)),
+        )
+
+    def _called(self, program: Program, workflow: str, version: str) -> Program | None:
+        """What a step runs by that name, as if the program was published."""
+        published = self.by_version(workflow)
+        if workflow == program.id:
+            last = newest((*published, program.version))
+            if version == program.version or (version == LATEST and last == program.version):
+                return program
+        try:
+            return self._programs.of(choose(workflow, version, published).definition_hash)
+        except (NotFound, InvalidDefinition):
+            return None
 
 
 def _published(event: object) -> WorkflowPublished:

@@ -51,7 +51,7 @@ class Publisher:
             event = self._decide(program, asked, {version: one.event for version, one in there.items()})
             if event is None:
                 found = there[program.version]
-                return _answer(found.event, found.position, program, new=False)
+                return self._answer(found.event, found.position, program, new=False)
             stored = self._programs.storing(program.hash, asked.definition, event.time)
             if stored is not None:  # a conflict here only says that somebody stored the same definition first
                 self._writer.submit(stored)
@@ -60,7 +60,7 @@ class Publisher:
                 recorded = await self._writer.submit(append)
             except VersionConflict:
                 continue
-            return _answer(event, recorded[-1].position, program, new=True)
+            return self._answer(event, recorded[-1].position, program, new=True)
         raise Unavailable(f"{program.id} is being published too quickly from elsewhere. Try again.")
 
     def _decide(
@@ -82,6 +82,6 @@ class Publisher:
             where = first_difference(self._programs.definition(other.definition_hash), asked.definition)
             raise Refused(f"{refused.message} {where}", code=refused.code) from refused
 
-
-def _answer(event: WorkflowPublished, position: int, program: Program, *, new: bool) -> Published:
-    return Published(event=event, position=position, new=new, warnings=program.warnings)
+    def _answer(self, event: WorkflowPublished, position: int, program: Program, *, new: bool) -> Published:
+        warnings = self._publications.warnings_of(program)
+        return Published(event=event, position=position, new=new, warnings=warnings)

@@ -27,7 +27,7 @@ from domain.durations import iso, microseconds
 from domain.errors import InvalidDefinition, NotFound, Unacceptable
 from domain.events import WorkflowPublished
 from domain.execution import Execution, Status
-from domain.problems import nearest
+from domain.problems import Problem, nearest
 from domain.program import Program
 from domain.publishing import LATEST
 from domain.versions import order
@@ -177,6 +177,10 @@ class Queries:
     def definition(self, workflow_id: str, version: str = LATEST) -> dict[str, Any]:
         """The definition of a published version. Raises NotFound."""
         return self._programs.definition(self.published(workflow_id, version).definition_hash)
+
+    def warnings_of(self, program: Program) -> tuple[Problem, ...]:
+        """What a person is warned of who sends this definition."""
+        return self._publications.warnings_of(program)
 
     def _known(self, workflow_id: str) -> list[str]:
         """The ids that may have been meant, where there is no such workflow."""

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from domain.events import CommandKey, WorkflowPublished
+from domain.events import CommandKey, Parent, WorkflowPublished
 from domain.execution import Status
 from domain.problems import Problem
 
@@ -33,6 +33,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     actor: str = ""
     key: CommandKey | None = None
     known: tuple[Problem, ...] = ()
+    parent: Parent | None = None
 
 
 class ToPublish(msgspec.Struct, frozen=True, kw_only=True):

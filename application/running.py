@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from traceback import format_exception
 from typing import Any, assert_never
@@ -15,13 +15,13 @@ import msgspec
 
 from application.ports import Nodes
 from domain import json
-from domain.commands import Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Took
+from domain.commands import Called, Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Took
 from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
 from domain.draft import engine_error
 from domain.durations import moment
 from domain.errors import ErrorInfo, StepFailure
 from domain.execution import Execution, idempotency_key
-from domain.node import Answer, Edge, Effect, End, Fork, Mark, Park, Pass, WorkflowNode
+from domain.node import Answer, Call, Edge, Effect, End, Fork, Mark, Park, Pass, WorkflowNode
 from domain.parameters import check_resolved
 from domain.patches import Patch
 from domain.position import Branch, Visit
@@ -42,8 +42,16 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 class NodeRunner:
     """Runs nodes. At most `threads` plain ones run at once; a plain node past its time is left behind, its result unused."""
 
-    def __init__(self, nodes: Nodes, *, threads: int, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        *,
+        threads: int,
+        secrets: Mapping[str, str],
+        call: Callable[[Call], Awaitable[Called]],
+    ) -> None:
         self._nodes = nodes
+        self._call = call
         self._secrets = secrets
         self._cut: WeakSet[asyncio.Task[None]] = WeakSet()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="clew-node")
@@ -76,7 +84,7 @@ class NodeRunner:
                 context = self._context(execution, branch, step, visit=visit, prepared=prepared, view=view, node=node)
                 context = deadline.give_to(context)
                 answer = await self._answer(node, context, prepared.config, step, deadline)
-                outcome = _outcome(answer, prepared, node)
+                outcome = await self._call(answer) if isinstance(answer, Call) else _outcome(answer, prepared, node)
             return Ran(outcome=outcome, patch=view.patch(), reads=tuple(sorted(view.reads)))
         except StepFailure as failure:
             return Ran(outcome=Erred(error=_sound(failure.error)))
@@ -191,7 +199,7 @@ class _Deadline:
 
 def _first_edge(answer: Any, context: ExecutionContext) -> Answer:
     """The answer, with an edge map resolved to the first edge whose function gives something."""
-    if answer is None or isinstance(answer, (Edge, Pass, Park, Fork, Mark, End)):
+    if answer is None or isinstance(answer, (Edge, Pass, Park, Call, Fork, Mark, End)):
         return answer
     if not isinstance(answer, Mapping):
         raise _bad_answer(f"a {type(answer).__name__}")
@@ -229,6 +237,8 @@ def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:
             return Marked(name=json.normal(name, "the name of a snapshot"))
         case End(result=result):
             return Ended(result=result if result is msgspec.UNSET else json.normal(result, "the result"))
+        case Call():
+            raise AssertionError("what is to be called is asked for first")
         case Mapping():
             raise _bad_answer("an edge map inside an edge map")
         case _:

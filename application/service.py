@@ -92,7 +92,9 @@ class Service:
         found: list[Summary] = []
         cursor = None
         while True:
-            page = self._views.executions(status=("running", "suspended"), limit=UNFINISHED_PAGE, cursor=cursor)
+            page = self._views.executions(
+                status=("running", "suspended", "paused"), limit=UNFINISHED_PAGE, cursor=cursor
+            )
             found.extend(page.items)
             cursor = page.next
             if cursor is None:

@@ -12,6 +12,8 @@ from domain.events import (
     BranchClosed,
     BranchesOpened,
     Cancelled,
+    ChildObserved,
+    ChildStarted,
     Completed,
     DefinitionStored,
     EdgeTaken,
@@ -61,6 +63,7 @@ def _first(recorded: Recorded) -> Summary:
         update_time=event.time,
         current_address=event.first,
         labels=event.labels,
+        parent=event.parent.execution if event.parent is not None else None,
     )
 
 
@@ -73,7 +76,9 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
         case NodeFailed():
             return _awake(row, event.branch)
         case Suspended():
-            return _parked(row, event.branch, event.wait.due, event.time)
+            return _parked(_with_child(row, event), event.branch, event.wait.due, event.time)
+        case ChildObserved():
+            return _awake(row, event.branch)
         case BranchesOpened():
             opened = replace(row, branches=row.branches + len(event.branches))
             return _parked(opened, event.branch, None, event.time)
@@ -99,6 +104,7 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
             | SnapshotTaken()
             | Recovered()
             | ExecutionStarted()
+            | ChildStarted()
             | DefinitionStored()
             | WorkflowPublished()
         ):
@@ -121,11 +127,20 @@ def _parked(row: Summary, branch: str, due: int | None, now: int) -> Summary:
     return _judged(replace(row, parked={**row.parked, branch: due - spent if due is not None else None}))
 
 
+def _with_child(row: Summary, event: Suspended) -> Summary:
+    """The row with the child that the branch waits for from now on, if it does."""
+    if event.wait.kind != "child":
+        return row
+    return replace(row, children={**row.children, event.branch: event.wait.name})
+
+
 def _awake(row: Summary, branch: str) -> Summary:
     """The branch is not parked any more."""
     if branch not in row.parked:
         return _judged(row) if row.parked else row
-    return _judged(replace(row, parked={name: due for name, due in row.parked.items() if name != branch}))
+    parked = {name: due for name, due in row.parked.items() if name != branch}
+    children = {name: child for name, child in row.children.items() if name != branch} if row.children else {}
+    return _judged(replace(row, parked=parked, children=children))
 
 
 def _judged(row: Summary) -> Summary:
@@ -162,12 +177,12 @@ def _unpaused(row: Summary, now: int) -> Summary:
 def _rolled_back(row: Summary, event: RolledBack) -> Summary:
     """The row at the position that is restored: what was parked there is so again."""
     waits = {name: one.visit.wait for name, one in event.branches.items() if one.visit is not None}
-    kinds = ("retry", "lock")
+    kinds = ("retry", "lock", "child")
     parked = {name: wait.due for name, wait in waits.items() if wait is not None and wait.kind not in kinds}
     back = replace(_ended(row, "running", None), branches=len(event.branches), parked=parked, error_code=None)
     return _judged(replace(back, current_address=event.branches[ROOT].address))
 
 
 def _ended(row: Summary, status: Status, time: int | None) -> Summary:
-    """The row with nothing due any more; what was parked may be so again after a retry."""
-    return replace(row, status=status, end_time=time, due=None, paused_at=None)
+    """The row with nothing due any more; what was parked may be so again after a retry, but for children."""
+    return replace(row, status=status, end_time=time, due=None, paused_at=None, children={})

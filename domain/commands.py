@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from domain.errors import ErrorInfo
-from domain.events import CommandKey
+from domain.events import CommandKey, Parent
 from domain.limits import Limits
 from domain.node import Fork, Park, Pass
 from domain.patches import Patch
@@ -37,6 +37,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     initial_state: dict[str, Any] | None = None
     labels: dict[str, str] = {}
     priority: int | None = None
+    parent: Parent | None = None
     key: CommandKey | None = None
 
 
@@ -69,6 +70,16 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     answer: Park
 
 
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """A control node asked for a child; what that is to run, and on what state, is known by now."""
+
+    workflow: str
+    workflow_version: str
+    definition_hash: str
+    initial_state: dict[str, Any]
+    due: int | None = None
+
+
 class Forked(msgspec.Struct, frozen=True, kw_only=True):
     """A control node asked to open branches."""
 
@@ -99,7 +110,7 @@ class Erred(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo
 
 
-Outcome = Took | Passed | Parked | Forked | Marked | Ended | Stored | Erred
+Outcome = Took | Passed | Parked | Called | Forked | Marked | Ended | Stored | Erred
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +138,17 @@ class FireDue(msgspec.Struct, frozen=True, kw_only=True):
     """End every wait whose time has come."""
 
     now: int
+
+
+class Observe(msgspec.Struct, frozen=True, kw_only=True):
+    """A child has ended, at `version` of its log (0: it could not begin): with this state, and this error if it failed."""
+
+    now: int
+    child: str
+    version: int
+    status: Literal["completed", "failed", "cancelled"]
+    state: dict[str, Any] = {}
+    error: ErrorInfo | None = None
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,4 +190,4 @@ class Cancel(PersonCommand, frozen=True, kw_only=True):
 
 
 OutsideCommand = Signal | Pause | Resume | Retry | Cancel
-Command = Start | Begin | Finish | Recover | FireDue | Signal | Pause | Resume | Retry | Cancel
+Command = Start | Begin | Finish | Recover | FireDue | Observe | Signal | Pause | Resume | Retry | Cancel

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from domain import json
 from domain.checks import check_steps
 from domain.errors import InvalidDefinition
+from domain.inner import inner_definitions
 from domain.limits import Limits
 from domain.locks import with_inner_locks
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
@@ -24,8 +27,6 @@ from domain.versions import NAMED, VERSION, satisfies
 
 KNOWN_KEYS: Final = ("id", "name", "version", "workflow", "initialState", "description", "$schema", "settings")
 ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
-LATER_NODES: Final = frozenset({"runWorkflow", "run-workflow"})
-"""Nodes of the language that are not here yet: whoever writes one should not look for a typing error."""
 MAX_PROBLEMS: Final = 100
 """Problems reported at once; past it one more says that there are others."""
 
@@ -68,6 +69,7 @@ def compile_definition(
     rolls_back = rolls_back_of(definition, report)
     priority = priority_of(definition, report)
     steps = _compile_steps(definition, nodes, lowered, report)
+    _check_inner(steps, nodes, limits, report)
     if problems.errors():
         raise InvalidDefinition(problems.ordered())
     return Program(
@@ -144,6 +146,26 @@ def _compile_steps(definition: dict[str, Any], nodes: NodeCatalog, limits: Limit
     return steps
 
 
+def _check_inner(steps: tuple[Step, ...], nodes: NodeCatalog, limits: Limits, report: Report) -> int:
+    """Report what is wrong with the definitions inside a definition. Gives the number of steps in all of them together,
+    which may be no more than one may have.
+    """
+    count = len(steps)
+    for path, inner in inner_definitions(steps, nodes):
+        room = replace(limits, definition_steps=limits.definition_steps - count)
+
+        def report_inside(problem: Problem, path: str = path) -> None:
+            if problem.code != "NEVER_WRITTEN":  # the step around it says what it begins with
+                report(replace(problem, path=path + problem.path))
+
+        _check_document(inner, report_inside)
+        rolls_back_of(inner, report_inside)
+        priority_of(inner, report_inside)
+        found = _compile_steps(inner, nodes, settings_of(inner, room, report_inside), report_inside)
+        count += _check_inner(found, nodes, room, report_inside)
+    return count
+
+
 def _metadata(nodes: NodeCatalog, node_id: str) -> NodeMetadata | None:
     node = nodes.find(node_id)
     return node.metadata if node is not None else None
@@ -196,9 +218,7 @@ def _compile_step(
 def _report_unknown_node(step: StepOutline, nodes: NodeCatalog, report: Report) -> None:
     path = step.address + pointer("$node") if "$node" in step.options else step.address
     message, close = f"There is no node {step.node!r}.", nearest(step.node, nodes.names())
-    if step.node in LATER_NODES:
-        message, close = f"{step.node} is part of the language, but this release of Clew does not run it yet.", None
-    elif not ID.fullmatch(step.node):
+    if not ID.fullmatch(step.node):
         message = f"{step.node!r} is not the id of a node: that is a literal of letters, digits, _ and -."
     report(Problem(code="UNKNOWN_NODE", path=path, message=message, nearest=close))
 

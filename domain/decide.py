@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from domain.children import observe
 from domain.commands import (
     Begin,
     Cancel,
     Command,
     Finish,
     FireDue,
+    Observe,
     Pause,
     PersonCommand,
     Recover,
@@ -61,6 +63,8 @@ def _decide(draft: Draft, command: Command, rules: Rules) -> None:
             receive(draft, rules, command)
         case FireDue():
             fire_due(draft, rules, command.now)
+        case Observe():
+            observe(draft, rules, command)
         case Recover():
             recover(draft, rules, command)
         case Pause():
@@ -93,6 +97,7 @@ def _start(draft: Draft, rules: Rules, command: Start) -> None:
             labels=command.labels,
             priority=program.priority if command.priority is None else command.priority,
             key=command.key,
+            parent=command.parent,
         )
     )
     try:

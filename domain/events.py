@@ -52,6 +52,15 @@ class WorkflowPublished(Event, frozen=True, kw_only=True):
     nodes: dict[str, str]
 
 
+class Parent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What runs an execution as its child: the visit of a step of another one; `depth` counts the executions above."""
+
+    execution: str
+    address: str
+    visit: int
+    depth: int
+
+
 class ExecutionStarted(Event, frozen=True, kw_only=True):
     """An execution begins: what it runs, on what state, asked by whom."""
 
@@ -65,6 +74,7 @@ class ExecutionStarted(Event, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     key: CommandKey | None = None
     priority: int = 0
+    parent: Parent | None = None
 
 
 class NodeStarted(Event, frozen=True, kw_only=True):
@@ -166,6 +176,29 @@ class Suspended(VisitEvent, frozen=True, kw_only=True):
     wait: WaitFor
     dropped: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+class ChildStarted(VisitEvent, frozen=True, kw_only=True):
+    """The visit runs another execution (`child`), and is parked until it has ended.
+
+    This is durable first: the child's own log begins after it, and if a crash comes between, at the next start.
+    """
+
+    tag: ClassVar[str] = "child_started"
+    child: str
+    workflow: str
+    workflow_version: str
+    definition_hash: str
+    initial_state: dict[str, Any] = {}
+
+
+class ChildObserved(VisitEvent, frozen=True, kw_only=True):
+    """The visit saw how its child ended, at which of the child's versions (0: it could not begin), and goes on."""
+
+    tag: ClassVar[str] = "child_observed"
+    child: str
+    child_version: int
+    status: Literal["completed", "failed", "cancelled"]
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -318,6 +351,8 @@ ExecutionEvent = (
     | NodeFailed
     | RetryScheduled
     | Suspended
+    | ChildStarted
+    | ChildObserved
     | BranchesOpened
     | BranchClosed
     | SignalReceived
@@ -344,6 +379,8 @@ EVENT_TYPES: dict[str, type[AnyEvent]] = {
         NodeFailed,
         RetryScheduled,
         Suspended,
+        ChildStarted,
+        ChildObserved,
         BranchesOpened,
         BranchClosed,
         SignalReceived,

@@ -14,6 +14,8 @@ from domain.events import (
     BranchClosed,
     BranchesOpened,
     Cancelled,
+    ChildObserved,
+    ChildStarted,
     CommandKey,
     Completed,
     EdgeTaken,
@@ -78,6 +80,10 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:  # noqa: 
             return _suspended(execution, event)
         case Resumed():
             return _resumed(execution, event)
+        case ChildStarted():
+            return execution
+        case ChildObserved():
+            return _wait_over(execution, event)
         case BranchesOpened():
             return branches_opened(execution, event)
         case BranchClosed():
@@ -113,6 +119,7 @@ def _execution_started(execution: Execution, event: ExecutionStarted) -> Executi
         definition_hash=event.definition_hash,
         labels=event.labels,
         priority=event.priority,
+        parent=event.parent,
         state=event.initial_state,
         branches={"": Branch(address=event.first)},
         started=event.time,
@@ -280,13 +287,16 @@ def _failed(execution: Execution, event: Failed) -> Execution:
     return replace(execution, status="failed", ended=event.time, failure=failure)
 
 
-def _wait_over(execution: Execution, event: Resumed) -> Execution:
+def _wait_over(execution: Execution, event: Resumed | ChildObserved) -> Execution:
     branch = execution.branches[event.branch]
     visit = branch.visit
     if visit is None or visit.wait is None:
         return execution
-    execution = _drop(execution, visit.wait.name, (event.signal,) if event.signal else ())
-    over = replace(visit, wait=None, ready=event.cause == "lock")
+    ready = False
+    if isinstance(event, Resumed):
+        execution = _drop(execution, visit.wait.name, (event.signal,) if event.signal else ())
+        ready = event.cause == "lock"
+    over = replace(visit, wait=None, ready=ready)
     awake = _with_branch(execution, event.branch, replace(branch, visit=over))
     return replace(awake, status=status_of(awake))
 

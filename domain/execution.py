@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from domain import json
 from domain.errors import ErrorInfo
-from domain.events import CommandKey
+from domain.events import CommandKey, Parent
 from domain.position import Branch, Visit, WaitFor
 
 Status = Literal["running", "suspended", "paused", "completed", "failed", "cancelled"]
@@ -69,6 +69,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     definition_hash: str = ""
     labels: dict[str, str] = {}
     priority: int = 0
+    parent: Parent | None = None
     state: dict[str, Any] = {}
     walk: int = 1
     steps: int = 0

@@ -66,4 +66,4 @@ def new_walk(execution: Execution, branches: dict[str, Branch]) -> Execution:
 def _without_attempt(branch: Branch) -> Branch:
     """The branch, its open visit forgotten unless it is parked for something that is still to come."""
     wait = branch.visit.wait if branch.visit is not None else None
-    return branch if wait is not None and wait.kind not in ("retry", "lock") else replace(branch, visit=None)
+    return branch if wait is not None and wait.kind not in ("retry", "lock", "child") else replace(branch, visit=None)

@@ -27,5 +27,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Branches and concurrent passes open at once in one execution."""
     published_versions: int = 10_000
     """Versions that one workflow may have."""
+    child_depth: int = 16
+    """Executions that may be above one another, each run by a step of the one above."""
     recoveries: int = 3
     """Crashes that one visit may be recovered from."""

@@ -35,6 +35,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     """A missing reference in it is null with a warning instead of an error."""
     fill_bare: bool = False
     """A bare `$.path` inside its text is filled in as `{{$.path}}` would be."""
+    instead: tuple[str, ...] = ()
+    """Parameters one of which may stand in its place where it is required."""
+    definition: bool = False
+    """A workflow definition: as an object it is taken as it is written, and checked with the workflow around it."""
     late: bool = False
     """Resolved after the others, against the state with the node's `overlay` laid over it (`while`)."""
 
@@ -109,6 +113,20 @@ class Park(msgspec.Struct, frozen=True, kw_only=True):
     about: Mapping[str, Any] = {}
 
 
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A control node's answer: run a child execution, and park until it has ended.
+
+    It runs the `definition`, else the published `workflow` in a `version` (a text such as 1.0.0, or `latest`). `state` is
+    laid over the child's own initial state, key by key. At `due` (microseconds) it is cancelled, which is an error.
+    """
+
+    workflow: str = ""
+    version: str = "latest"
+    definition: Mapping[str, Any] | None = None
+    state: Mapping[str, Any] = {}
+    due: int | None = None
+
+
 class Fork(msgspec.Struct, frozen=True, kw_only=True):
     """A control node's answer: open branches, and wait until they have come together.
 
@@ -135,7 +153,7 @@ class End(msgspec.Struct, frozen=True):
 
 
 EdgeMap = Mapping[str, Callable[["ExecutionContext"], Any]]
-Answer = Edge | Pass | Park | Fork | Mark | End | EdgeMap | None
+Answer = Edge | Pass | Park | Call | Fork | Mark | End | EdgeMap | None
 
 
 class WorkflowNode(ABC):

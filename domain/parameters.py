@@ -8,6 +8,7 @@ from domain.errors import ErrorInfo, StepFailure
 from domain.node import JsonType, NodeMetadata, Parameter
 from domain.outline import Report, StepOutline
 from domain.problems import Problem, nearest, pointer
+from domain.value_forms import Constant
 from domain.values import Value, compile_value
 
 if TYPE_CHECKING:
@@ -32,14 +33,19 @@ def compile_parameters(
             report(Problem(code="DUPLICATE_PARAMETER", path=path, message=f"{key} and another key both mean {name}."))
             continue
         problems: list[Problem] = []
-        compiled = compile_value(value, path=path, problems=problems, lenient=spec.lenient, fill_bare=spec.fill_bare)
+        if spec.definition and isinstance(value, dict):
+            compiled: Value = Constant(value)
+        else:
+            compiled = compile_value(
+                value, path=path, problems=problems, lenient=spec.lenient, fill_bare=spec.fill_bare
+            )
         for problem in problems:
             report(problem)
         if compiled.constant:
             _check_literal(value, name, path, spec, report)
         (late if spec.late else early)[name] = compiled
     for name, spec in (known or {}).items():
-        if spec.required and name not in early and name not in late:
+        if spec.required and {name, *spec.instead}.isdisjoint((*early, *late)):
             message = f"{step.node} needs the parameter {name!r}."
             report(Problem(code="MISSING_PARAMETER", path=step.address, message=message))
     return early, late

@@ -13,7 +13,7 @@ import msgspec
 class WaitFor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What a parked visit waits for. `since` is when it parked, `due` when it stops waiting (microseconds)."""
 
-    kind: Literal["timer", "signal", "approval", "retry", "lock", "branches"]
+    kind: Literal["timer", "signal", "approval", "retry", "lock", "branches", "child"]
     since: int
     name: str = ""
     due: int | None = None

@@ -6,7 +6,22 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from domain.commands import Begin, Ended, Erred, Finish, Forked, Marked, Parked, Passed, Recover, Rules, Stored, Took
+from domain.children import call
+from domain.commands import (
+    Begin,
+    Called,
+    Ended,
+    Erred,
+    Finish,
+    Forked,
+    Marked,
+    Parked,
+    Passed,
+    Recover,
+    Rules,
+    Stored,
+    Took,
+)
 from domain.draft import Draft, engine_error, returned_error
 from domain.errors import StepFailure
 from domain.events import NodeStarted, Paused, Recovered, SnapshotTaken
@@ -79,6 +94,9 @@ def _finish(draft: Draft, rules: Rules, command: Finish) -> None:
         case Parked(answer=answer):
             record_writes(draft, rules, _taking(command, None), rebase(command.patch, draft.execution.state))
             park(draft, rules, answer, branch=command.branch, now=command.now)
+        case Called():
+            record_writes(draft, rules, _taking(command, None), rebase(command.patch, draft.execution.state))
+            call(draft, rules, command.outcome, branch=command.branch, now=command.now)
         case Forked(answer=fork):
             record_writes(draft, rules, _taking(command, None), rebase(command.patch, draft.execution.state))
             open_branches(draft, rules, step, fork, branch=command.branch, now=command.now)

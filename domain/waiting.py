@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.children import child_timed_out
 from domain.commands import Rules, Signal
 from domain.draft import Draft, engine_error
 from domain.durations import iso
@@ -172,6 +173,8 @@ def end_by_time(draft: Draft, rules: Rules, *, branch: str, now: int) -> None:
         locks = ", ".join(wait.about.get("locks", ()))
         error = engine_error("LOCK_TIMEOUT", f"{locks} was not free in time ($timeout).", recoverable=True)
         fail_or_route(draft, rules, error, Taking(now=now, branch=branch, edge="error"))
+    elif wait.kind == "child":
+        child_timed_out(draft, rules, wait, branch=branch, now=now)
     elif "timeout" in rules.program.at(visit.address).routes:
         _leave_by(draft, rules, "timeout", {"name": wait.name}, branch=branch, now=now)
     else:

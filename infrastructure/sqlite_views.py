@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from domain.events import WorkflowPublished
 
-VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 3)
+VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 4)
 """Raise the schema version with any change to the tables or to what a row means: the views are then built anew."""
 COLUMNS: Final[dict[str, type]] = {
     "execution_id": str,
@@ -38,6 +38,8 @@ COLUMNS: Final[dict[str, type]] = {
     "paused_at": int,
     "branches": int,
     "parked": str,
+    "children": str,
+    "parent": str,
     "error_code": str,
     "labels": str,
 }
@@ -288,10 +290,12 @@ def _record(row: Summary) -> dict[str, Any]:
     record = msgspec.structs.asdict(row)
     record["labels"] = msgspec.json.encode(row.labels).decode()
     record["parked"] = msgspec.json.encode(row.parked).decode()
+    record["children"] = msgspec.json.encode(row.children).decode()
     return record
 
 
 def _summary(row: dict[str, Any]) -> Summary:
     labels = msgspec.json.decode(row["labels"], type=dict[str, str])
     parked = msgspec.json.decode(row["parked"], type=dict[str, int | None])
-    return Summary(**{**row, "labels": labels, "parked": parked})
+    children = msgspec.json.decode(row["children"], type=dict[str, str])
+    return Summary(**{**row, "labels": labels, "parked": parked, "children": children})

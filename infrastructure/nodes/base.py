@@ -51,7 +51,7 @@ def completed(metadata: NodeMetadata, config: Mapping[str, Any]) -> dict[str, An
             _check(name, filled[name], spec)
         elif spec.default is not msgspec.UNSET:
             filled[name] = spec.default
-        elif spec.required and name not in filled:
+        elif spec.required and {name, *spec.instead}.isdisjoint(config):
             raise invalid(f"{metadata.id} needs the parameter {name}", parameter=name)
     return filled
 

@@ -49,6 +49,8 @@ LIBRARY: Final[Mapping[str, str]] = {
     "resource-list": "infrastructure.nodes.resource_list:ResourceList",
     "resource-read": "infrastructure.nodes.resource_read:ResourceRead",
     "resource-write": "infrastructure.nodes.resource_write:ResourceWrite",
+    "run-workflow": "infrastructure.nodes.run_workflow:RunWorkflowDashed",
+    "runWorkflow": "infrastructure.nodes.run_workflow:RunWorkflow",
     "send-email": "infrastructure.nodes.send_email:SendEmailDashed",
     "sendEmail": "infrastructure.nodes.send_email:SendEmail",
     "signal": "infrastructure.nodes.waiting:Signal",

@@ -22,7 +22,7 @@ _TIMEOUT: Final = Parameter(types=_DURATION, description="A duration; without on
 _SCHEMA: Final = Parameter(types=("object", "boolean"), description="JSON Schema of the payload.")
 
 
-def _due(context: ExecutionContext, config: Mapping[str, Any], name: str) -> int | None:
+def due_after(context: ExecutionContext, config: Mapping[str, Any], name: str) -> int | None:
     """Microseconds since the epoch at which the duration of that name ends; None without one."""
     if name not in config:
         return None
@@ -32,7 +32,7 @@ def _due(context: ExecutionContext, config: Mapping[str, Any], name: str) -> int
         raise invalid(f"{name}: {error}", parameter=name) from error
 
 
-def _bad_duration(literals: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
+def bad_duration(literals: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
     """What is wrong with a literal duration."""
     if isinstance(literals.get(name), (int, float, str)):
         try:
@@ -82,7 +82,7 @@ class Wait(LibraryNode):
         """Park."""
         if ("for" in config) == ("until" in config):
             raise invalid("wait needs exactly one of for and until", parameter="for")
-        due = _due(context, config, "for")
+        due = due_after(context, config, "for")
         if due is None:
             due = instant(config["until"])
         if due is None:
@@ -95,7 +95,7 @@ class Wait(LibraryNode):
         """Both parameters or none, and texts that are no time."""
         if len(given & {"for", "until"}) != 1:
             yield "", "wait needs exactly one of for and until."
-        yield from _bad_duration(literals, "for")
+        yield from bad_duration(literals, "for")
         if isinstance(literals.get("until"), (int, float, str)) and instant(literals["until"]) is None:
             yield "until", f"until: {not_an_instant(literals['until'])}."
 
@@ -122,13 +122,13 @@ class Signal(LibraryNode):
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Park."""
         name = _text(config, "name")
-        return Park(kind="signal", name=name, due=_due(context, config, "timeout"), schema=_schema(config))
+        return Park(kind="signal", name=name, due=due_after(context, config, "timeout"), schema=_schema(config))
 
     def doubts(
         self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
     ) -> Iterator[tuple[str, str]]:
         """A timeout that is no duration."""
-        yield from _bad_duration(literals, "timeout")
+        yield from bad_duration(literals, "timeout")
 
 
 class Approval(LibraryNode):
@@ -162,7 +162,7 @@ class Approval(LibraryNode):
         return Park(
             kind="approval",
             name=context.step.name,
-            due=_due(context, config, "timeout"),
+            due=due_after(context, config, "timeout"),
             schema=_schema(config),
             choices=_choices(config),
             about=about,
@@ -172,7 +172,7 @@ class Approval(LibraryNode):
         self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
     ) -> Iterator[tuple[str, str]]:
         """Edges that nobody can choose, and a timeout that is no duration."""
-        yield from _bad_duration(literals, "timeout")
+        yield from bad_duration(literals, "timeout")
         choices = literals.get("choices", ["approve", "reject"] if "choices" not in given else None)
         if isinstance(choices, list):
             for edge in sorted(routed - {choice for choice in choices if isinstance(choice, str)} - {*_RESERVED}):

@@ -69,13 +69,15 @@ def local_problems(place: Place, text: bytes) -> tuple[Problem, ...]:
 
 
 def _compiled(value: Any, known: tuple[Problem, ...], nodes: Any, limits: Any) -> tuple[Problem, ...]:
+    from domain.circles import circles
     from domain.compiler import compile_definition
     from domain.errors import InvalidDefinition
 
     try:
-        return compile_definition(value, nodes, limits=limits, known=known).warnings
+        program = compile_definition(value, nodes, limits=limits, known=known)
     except InvalidDefinition as error:
         return error.problems
+    return (*program.warnings, *circles(program, lambda workflow, _: program if workflow == program.id else None))
 
 
 def remote_problems(place: Place, text: bytes) -> tuple[Problem, ...]:

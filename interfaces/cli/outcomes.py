@@ -33,6 +33,8 @@ def outcome(execution: Mapping[str, Any], place: Place) -> list[str]:
 def _next_steps(execution: Mapping[str, Any], place: Place) -> list[str]:
     lines = []
     for wait in execution["waiting"]:
+        if wait["kind"] == "child":
+            lines.append(f"Look at the child with: clew show {wait['executionId']}")
         if wait["kind"] not in ("signal", "approval"):
             continue
         payload = f'{{"choice": "{wait["choices"][0]}"}}' if wait["kind"] == "approval" else "JSON"

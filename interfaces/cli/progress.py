@@ -47,7 +47,7 @@ def watch(source: Watched, execution_id: str, *, timeout_s: float | None) -> dic
             left_s = max(deadline - time.monotonic(), 0)
             if source.wait(execution_id, timeout_s=min(TICK_S, left_s)):
                 execution = source.execution(execution_id)
-                if not goes_on_by_itself(execution):
+                if not goes_on_by_itself(source, execution):
                     return execution
                 time.sleep(min(TICK_S, left_s))
             if left_s == 0:
@@ -55,11 +55,18 @@ def watch(source: Watched, execution_id: str, *, timeout_s: float | None) -> dic
             show()
 
 
-def goes_on_by_itself(execution: Mapping[str, Any]) -> bool:
-    """Whether nobody need do anything for it to go on."""
+def goes_on_by_itself(source: Watched, execution: Mapping[str, Any]) -> bool:
+    """Whether nobody need do anything for it to go on, nor for a child that it waits for."""
     if execution["status"] != "suspended":
         return bool(execution["status"] == "running")
-    return any(wait["kind"] not in ("signal", "approval") for wait in execution["waiting"])
+    return any(_ends_by_itself(source, wait) for wait in execution["waiting"])
+
+
+def _ends_by_itself(source: Watched, wait: Mapping[str, Any]) -> bool:
+    if wait["kind"] != "child":
+        return wait["kind"] not in ("signal", "approval")
+    child = source.execution(wait["executionId"])
+    return "finalState" in child or goes_on_by_itself(source, child)
 
 
 @contextlib.contextmanager

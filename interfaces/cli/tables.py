@@ -31,6 +31,8 @@ EVENT_STYLES: Final = {
     "Cancelled": "magenta",
     "Completed": "bold green",
     "Suspended": "yellow",
+    "ChildStarted": "cyan",
+    "ChildObserved": "cyan",
     "SignalReceived": "cyan",
     "Resumed": "cyan",
     "Paused": "yellow",
@@ -164,6 +166,9 @@ def print_execution(execution: Mapping[str, Any]) -> None:
         rows.append(("step", f"{plain(execution['currentStep'])}  {plain(execution.get('currentAddress') or '')}"))
     rows += [("branch", _branch(branch)) for branch in execution.get("branches") or () if branch["branch"]]
     rows += [("waiting", wait_in_words(wait)) for wait in execution.get("waiting") or ()]
+    if execution.get("parent"):
+        parent = execution["parent"]
+        rows.append(("parent", f"{plain(parent['executionId'])}  {plain(parent['address'])}"))
     rows += [("label", f"{plain(name)}={plain(text)}") for name, text in (execution.get("labels") or {}).items()]
     if execution.get("error"):
         rows.append(("error", Text(error_in_words(execution["error"]), style="red")))

@@ -58,6 +58,9 @@ def wait_in_words(wait: Mapping[str, Any]) -> str:
             return f"is tried again{until.replace(', until', ' at')}"
         case "lock":
             return f"waits for its locks ({', '.join(plain(path) for path in wait.get('locks', ()))}){until}"
+        case "child":
+            what = f"{plain(wait.get('workflowId', ''))} {plain(wait.get('version', ''))}"
+            return f"waits for its child {plain(wait.get('executionId', ''))} ({what}){until}"
         case "approval":
             choices = ", ".join(plain(choice) for choice in wait.get("choices", ()))
             return f"asks for approval {plain(wait['name'])!r}: {plain(wait.get('title', ''))} ({choices}){until}"
@@ -124,6 +127,16 @@ def _resumed(data: Mapping[str, Any]) -> str:
     return f"by {plain(data.get('cause', ''))}{_because(data)}"
 
 
+def _child_started(data: Mapping[str, Any]) -> str:
+    return f"{_started(data)}: {plain(data.get('child', ''))}"
+
+
+def _child_observed(data: Mapping[str, Any]) -> str:
+    return (
+        f"{plain(data.get('child', ''))} {plain(data.get('status', ''))}, at its version {data.get('childVersion', 0)}"
+    )
+
+
 def _recovered(data: Mapping[str, Any]) -> str:
     return f"after a crash, by {plain(data.get('worker', ''))}"
 
@@ -138,6 +151,8 @@ def _because(data: Mapping[str, Any]) -> str:
 
 _GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "ExecutionStarted": _started,
+    "ChildStarted": _child_started,
+    "ChildObserved": _child_observed,
     "StateUpdated": _changes,
     "EdgeTaken": _edge,
     "NodeFailed": _error,

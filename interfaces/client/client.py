@@ -14,7 +14,7 @@ import msgspec
 
 from application.ports import Status
 from application.requests import Accepted, Done, Published
-from domain.errors import InvalidDefinition
+from domain.errors import InvalidDefinition, NotFound
 from domain.problems import Problem
 from interfaces.client.wire import Wire, decoded, problems_of, published_of
 
@@ -153,16 +153,33 @@ class Client:
         return self.execution(accepted.execution_id)
 
     def wait(self, execution_id: str, *, timeout_s: float = 60.0) -> bool:
-        """Wait until an execution has ended, parked or paused. False when the time was not enough."""
+        """Wait until an execution has ended, parked or paused. False when the time was not enough.
+
+        One that waits for a child has parked when that has.
+        """
         deadline = time.monotonic() + timeout_s
         pause_s = FIRST_LOOK_S
-        while self.execution(execution_id)["status"] == "running":
+        while self._goes_on(self.execution(execution_id)):
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return False
             self._sleep(min(pause_s, left_s))
             pause_s = min(pause_s * 1.5, LONGEST_LOOK_S)
         return True
+
+    def _goes_on(self, execution: Mapping[str, Any]) -> bool:
+        """Whether it runs, or waits for a child that does or whose end it has still to see."""
+        if execution["status"] != "suspended":
+            return bool(execution["status"] == "running")
+        children = [wait["executionId"] for wait in execution["waiting"] if wait["kind"] == "child"]
+        return any(self._child_goes_on(child) for child in children)
+
+    def _child_goes_on(self, child: str) -> bool:
+        try:
+            execution = self.execution(child)
+        except NotFound:  # it is to begin in a moment
+            return True
+        return "finalState" in execution or self._goes_on(execution)
 
     # Reading
 

@@ -45,7 +45,7 @@ def _definition(text: bytes, api: Api, named: dict[str, str]) -> tuple[Any, list
     """
     definition, known = parse_definition(text, limits=limits(api.limits.definition_bytes))
     program = api.service.programs.compile(definition, (*known, *_mismatches(definition, named)))
-    return definition, warnings_of(text, program.warnings)
+    return definition, warnings_of(text, api.service.queries.warnings_of(program))
 
 
 def _mismatches(definition: Any, named: dict[str, str]) -> list[Problem]:

@@ -142,9 +142,9 @@ class FailureBody(Body, frozen=True, kw_only=True):
 
 
 class WaitBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A wait in progress, with what its step tells people about it."""
+    """A wait in progress, with what its step tells people about it. One for a `child` says which execution that is."""
 
-    kind: Literal["timer", "signal", "approval", "retry", "lock"]
+    kind: Literal["timer", "signal", "approval", "retry", "lock", "child"]
     address: str
     visit: int
     since: Time
@@ -152,6 +152,18 @@ class WaitBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     name: str | UnsetType = UNSET
     choices: list[str] | UnsetType = UNSET
     branch: str | UnsetType = UNSET
+    execution_id: str | UnsetType = UNSET
+    workflow_id: str | UnsetType = UNSET
+    version: str | UnsetType = UNSET
+
+
+class ParentBody(Body, frozen=True, kw_only=True):
+    """The visit that runs an execution as its child. `depth` counts the executions above it."""
+
+    execution_id: str
+    address: str
+    visit: int
+    depth: int
 
 
 class BranchBody(Body, frozen=True, kw_only=True):
@@ -160,7 +172,7 @@ class BranchBody(Body, frozen=True, kw_only=True):
     branch: str
     address: str | None
     step: str | None
-    waiting: Literal["timer", "signal", "approval", "retry", "lock", "branches"] | None
+    waiting: Literal["timer", "signal", "approval", "retry", "lock", "branches", "child"] | None
 
 
 class ExecutionBody(Body, frozen=True, kw_only=True):
@@ -179,6 +191,7 @@ class ExecutionBody(Body, frozen=True, kw_only=True):
     waiting: list[WaitBody]
     branches: list[BranchBody]
     labels: dict[str, str]
+    parent: ParentBody | None
     error: FailureBody | None
     final_state: dict[str, Any] | UnsetType = UNSET
     links: Links
@@ -232,6 +245,7 @@ class SummaryBody(Body, frozen=True, kw_only=True):
     due: Time | None
     error_code: str | None
     labels: dict[str, str]
+    parent: str | None
     links: Links
 
 

@@ -61,7 +61,8 @@ def _draft(text: bytes, api: Api, key: str | None) -> tuple[Draft, CommandKey | 
     command_key = None
     if key is not None:
         command_key = CommandKey(key=key, request=json.digest([RUN, draft.body]))
-    return draft, command_key, warnings_of(text, moved(draft.program.warnings, draft.prefix))
+    warnings = api.service.queries.warnings_of(draft.program)
+    return draft, command_key, warnings_of(text, moved(warnings, draft.prefix))
 
 
 def warnings_of(text: bytes, found: tuple[Problem, ...]) -> list[dict[str, Any]]:

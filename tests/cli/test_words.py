@@ -70,6 +70,14 @@ def test_bad_state_pairs(pairs: list[str]) -> None:
             {"type": "BranchClosed", "data": {"outcome": "failed", "error": {"code": "E", "message": "no"}}},
             "failed: E: no",
         ),
+        (
+            {"type": "ChildStarted", "data": {"workflow": "k", "workflowVersion": "1.0.0", "child": "ex_2"}},
+            "k 1.0.0: ex_2",
+        ),
+        (
+            {"type": "ChildObserved", "data": {"child": "ex_2", "childVersion": 7, "status": "failed"}},
+            "ex_2 failed, at its version 7",
+        ),
         ({"type": "SnapshotTaken", "data": {"name": "before", "reason": "sure"}}, "named before (sure)"),
         ({"type": "RolledBack", "data": {"to": 7, "name": "before"}}, "to version 7 (before)"),
         ({"type": "SomethingOfTomorrow", "data": {"x": 1}}, ""),
@@ -117,6 +125,33 @@ def execution(status: str, **more: Any) -> dict[str, Any]:
 
 APPROVAL = {"kind": "approval", "name": "sure", "title": "Sure?", "choices": ["yes", "no"], "due": None}
 SIGNAL = {"kind": "signal", "name": "it's paid", "due": None}
+
+
+def child_wait(child: str) -> dict[str, Any]:
+    """A wait for a child, as it is on the wire."""
+    return {"kind": "child", "executionId": child, "workflowId": "kid", "version": "1.0.0", "due": None}
+
+
+class Family:
+    """Where the children of an execution can be looked at."""
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        """One that runs, one that asks somebody, or one that has ended."""
+        return {
+            "runs": execution("running"),
+            "asks": execution("suspended", waiting=[APPROVAL]),
+            "ended": execution("completed", finalState={}),
+        }[execution_id]
+
+    def wait(self, execution_id: str, *, timeout_s: float) -> bool:
+        """Nobody waits here."""
+        raise NotImplementedError
+
+    def events(self, execution_id: str, **asked: Any) -> dict[str, Any]:
+        """Nobody reads here."""
+        raise NotImplementedError
+
+
 TIMER = {"kind": "timer", "due": "2026-11-22T11:00:00.000000Z"}
 
 
@@ -166,12 +201,22 @@ def test_what_a_run_leaves_to_do(left: dict[str, Any], place: Place, last: str) 
         (execution("suspended", waiting=[TIMER]), True),
         (execution("suspended", waiting=[APPROVAL]), False),
         (execution("paused", waiting=[TIMER]), False),
+        (execution("suspended", waiting=[child_wait("runs")]), True),
+        (execution("suspended", waiting=[child_wait("asks")]), False),
+        (execution("suspended", waiting=[child_wait("ended")]), True),
         (execution("completed"), False),
     ],
 )
 def test_who_needs_nobody(left: dict[str, Any], goes_on: bool) -> None:
-    """Only what runs or waits for a time goes on by itself."""
-    assert goes_on_by_itself(left) is goes_on
+    """Only what runs, waits for a time, or waits for a child of which that is so, goes on by itself."""
+    assert goes_on_by_itself(Family(), left) is goes_on
+
+
+def test_a_child_is_what_there_is_to_look_at() -> None:
+    """Where a parent rests because its child does."""
+    left = execution("suspended", waiting=[child_wait("ex_2")])
+    assert outcome(left, Place(url="http://h"))[-1] == "Look at the child with: clew show ex_2 --url http://h"
+    assert wait_in_words(child_wait("ex_2")) == "waits for its child ex_2 (kid 1.0.0)"
 
 
 def test_the_picture_of_a_run() -> None:

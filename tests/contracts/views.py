@@ -96,6 +96,8 @@ class ViewsContract(ABC):
             paused_at=7,
             branches=3,
             parked={"": None, "a/ž": 8},
+            children={"a/ž": "ex_1"},
+            parent="e0",
             error_code="X",
             labels={"kunde": "Žluťoučký 🐎", "": ""},
         )

@@ -358,15 +358,6 @@ def test_an_output_of_null_is_refused() -> None:
     assert errors_of({"a": {"$output": None}}) == [("INVALID_OPTION", "/workflow/0/a/$output")]
 
 
-def test_a_node_of_a_later_release_is_no_typing_error() -> None:
-    """What the language has and this release has not is said so, without a name that might have been meant."""
-    (problem,) = [
-        one for one in problems_of(workflow({"run-workflow": {"workflowId": "x"}}), NODES) if one.severity == "error"
-    ]
-    assert (problem.code, problem.nearest) == ("UNKNOWN_NODE", None)
-    assert "does not run it yet" in problem.message
-
-
 def test_a_node_id_that_is_to_be_resolved_is_refused_at_its_place() -> None:
     """`$node` is a literal."""
     (problem,) = [one for one in problems_of(workflow({"a": {"$node": "{{$.x}}"}}), NODES) if one.severity == "error"]

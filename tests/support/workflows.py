@@ -10,6 +10,7 @@ import msgspec
 from application.requests import Submission
 from domain.commands import (
     Begin,
+    Called,
     Command,
     Ended,
     Erred,
@@ -33,7 +34,7 @@ from domain.events import ExecutionEvent
 from domain.evolve import evolve
 from domain.execution import Execution
 from domain.limits import Limits
-from domain.node import Answer, Edge, End, Fork, Mark, NodeCatalog, NodeMetadata, Park, Pass, WorkflowNode
+from domain.node import Answer, Call, Edge, End, Fork, Mark, NodeCatalog, NodeMetadata, Park, Pass, WorkflowNode
 from domain.patches import Patch
 from domain.position import WaitFor
 from domain.preparing import Prepared, inputs_of, prepare, prepare_setter
@@ -311,6 +312,10 @@ def _outcome(answer: Any, prepared: Prepared, node: WorkflowNode) -> Outcome:
             return Passed(answer=answer, parameters=prepared.config if keeps else None)
         case Park():
             return Parked(answer=answer)
+        case Call(workflow=name, state=state, due=due):
+            return Called(
+                workflow=name, workflow_version="1.0.0", definition_hash="c0ffee", initial_state=dict(state), due=due
+            )
         case Fork():
             return Forked(answer=answer)
         case Mark(name=name):

@@ -1,0 +1,230 @@
+"""Children: begun once their parent's log says so, observed when they have ended, cancelled when nobody waits for them.
+
+No transaction spans two logs. A parent's `ChildStarted` is durable first, and everything after it can be repeated: at
+the next start as well, whatever a crash left undone (DESIGN, section 7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from typing import Any, Final, assert_never
+
+from application.live import Live
+from application.ports import Clock, EventLog, StoreUnavailable, Summary
+from application.reading import execution_event, load
+from application.requests import Submission
+from domain.children import depth_of, open_children
+from domain.commands import Cancel, Observe
+from domain.errors import ClewError, ErrorInfo, NotFound, Refused, Unavailable
+from domain.events import Cancelled, ChildStarted, Completed, ExecutionEvent, ExecutionStarted, Failed, Parent
+from domain.execution import Execution
+from domain.position import Visit
+
+logger = logging.getLogger("clew.engine")
+AGAIN_S: Final = 1.0
+"""How long after a store that could not be used a child is seen to again."""
+ENDS: Final = (Completed, Failed, Cancelled)
+"""The events that are the last ones of an execution, unless it is retried."""
+NEWEST: Final = 16
+"""Events of a parent in which a child's beginning is looked for first."""
+
+
+class Children:
+    """Keeps children in step with their parents, on the engine's loop.
+
+    `live_of`, `submit` and `command` are the engine's own; `moved` is called when something was decided for a parent;
+    `spawn` runs a chore, until the engine stops.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        clock: Clock,
+        *,
+        live_of: Callable[[str], Awaitable[Live]],
+        submit: Callable[[Submission], Awaitable[Any]],
+        command: Callable[[str, Cancel], Awaitable[Any]],
+        moved: Callable[[Live], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._live_of = live_of
+        self._submit = submit
+        self._command = command
+        self._moved = moved
+        self._spawn = spawn
+        self._news: dict[str, list[asyncio.Event]] = {}
+
+    def taken_up(self, live: Live) -> None:
+        """An execution was folded from the log: begin what it waits for, or observe it, if that was not done yet."""
+        live.children = frozenset(open_children(live.execution))
+        for child in live.children:
+            self._spawn(self._tend(live.execution.id, child))
+
+    def durable(self, live: Live, execution: Execution) -> None:
+        """A version of a live execution is durable: carry out what it says of children, and tell its own parent."""
+        if execution.version < live.looked_at:
+            return
+        live.looked_at = execution.version
+        waited_for = frozenset(open_children(execution))
+        ready = live.unobserved if execution.status != "paused" else set()
+        for child in (waited_for - live.children) | (waited_for & ready):
+            live.unobserved.discard(child)
+            self._spawn(self._tend(execution.id, child))
+        for child in live.children - waited_for:
+            self._spawn(self._let_go(child, execution.id))
+        live.children = waited_for
+        if execution.parent is not None and execution.has_ended:
+            self._spawn(self._tend(execution.parent.execution, execution.id, execution))
+        self._tell(execution.id)
+
+    async def cancel_orphans(self, unfinished: Iterable[Summary]) -> None:
+        """Cancel, before they go on, the children that no parent waits for any more: a crash came before their cancelling."""
+        rows = {row.execution_id: row for row in unfinished}
+        for row in rows.values():
+            if row.parent is None:
+                continue
+            above = rows.get(row.parent)
+            if above is None or row.execution_id not in above.children.values():
+                await self._let_go(row.execution_id, row.parent)
+
+    @contextlib.contextmanager
+    def news(self, execution_id: str) -> Iterator[asyncio.Event]:
+        """What is set as soon as something has become of an execution or of one of its children."""
+        event = asyncio.Event()
+        waiting = self._news.setdefault(execution_id, [])
+        waiting.append(event)
+        try:
+            yield event
+        finally:
+            waiting.remove(event)
+            if not waiting:
+                self._news.pop(execution_id, None)
+
+    def _tell(self, execution_id: str) -> None:
+        for event in self._news.get(execution_id, ()):
+            event.set()
+
+    # One child at a time
+
+    async def _tend(self, parent: str, child: str, ended: Execution | None = None) -> None:
+        """Begin a child that is not there yet, and observe it if it has ended; as often as it takes."""
+        while True:
+            try:
+                await self._see_to(parent, child, ended)
+            except (StoreUnavailable, Unavailable) as error:
+                logger.error("%s, a child of %s, can't be seen to yet: %s", child, parent, error.message)
+                await asyncio.sleep(AGAIN_S)
+            except (NotFound, Refused) as error:
+                logger.error("%s, a child of %s, is left alone: %s", child, parent, error.message)
+                return
+            else:
+                return
+
+    async def _see_to(self, parent: str, child: str, ended: Execution | None) -> None:
+        live = await self._live_of(parent)
+        visit = open_children(live.execution).get(child)
+        if visit is None:
+            return
+        if not self._log.version(child) and not await self._begin(live, child, visit):
+            return
+        if ended is None and isinstance(self._log.read(child, newest_first=True, limit=1)[0].event, ENDS):
+            ended = load(self._log, child)
+        if not _is_child_of(execution_event(self._log.read(child, limit=1)[0]), parent):
+            message = f"There is another execution {child}, which is no child of {parent}."
+            self._give_up(live, child, Refused(message, code="EXECUTION_EXISTS"))
+        elif ended is not None:
+            self._decide(live, _observation(ended, self._now(live)))
+        self._tell(parent)
+
+    async def _begin(self, live: Live, child: str, visit: Visit) -> bool:
+        """Begin a child. False when it can't be, which its parent knows by now, or is not to be any more."""
+        above = live.execution
+        started = self._started(above.id, child)
+        submission = Submission(
+            definition_hash=started.definition_hash,
+            initial_state=started.initial_state,
+            execution_id=child,
+            on_conflict="use",
+            priority=above.priority,
+            parent=Parent(execution=above.id, address=visit.address, visit=visit.number, depth=depth_of(above) + 1),
+        )
+        try:
+            await self._submit(submission)
+        except (StoreUnavailable, Unavailable):
+            raise
+        except ClewError as error:  # its nodes are gone, or its state is too large: the parent must not wait for ever
+            self._give_up(live, child, error)
+            return False
+        if child in open_children(live.execution):
+            return True
+        await self._let_go(child, above.id)  # while it began, its parent went on without it
+        return False
+
+    def _started(self, parent: str, child: str) -> ChildStarted:
+        """The event of the parent that says what the child is to run."""
+        for events in (self._log.read(parent, newest_first=True, limit=NEWEST), self._log.read(parent)):
+            for recorded in events:
+                if isinstance(recorded.event, ChildStarted) and recorded.event.child == child:
+                    return recorded.event
+        raise NotFound(f"{parent} has begun no child {child}.")
+
+    def _give_up(self, live: Live, child: str, error: ClewError) -> None:
+        info = ErrorInfo(
+            type="configuration",
+            code="CHILD_NOT_STARTED",
+            message=f"It could not begin. {error.message}",
+            details=error.details if isinstance(error.details, dict) else None,
+        )
+        self._decide(live, Observe(now=self._now(live), child=child, version=0, status="failed", error=info))
+
+    def _decide(self, live: Live, command: Observe) -> None:
+        if live.decide(command):
+            self._moved(live)
+        elif command.child in open_children(live.execution):  # paused: it is observed when that is over
+            live.unobserved.add(command.child)
+
+    def _now(self, live: Live) -> int:
+        return max(self._clock.now(), live.execution.updated)
+
+    async def _let_go(self, child: str, parent: str) -> None:
+        """Cancel a child, if it is one that its parent does not wait for, and has not ended by itself."""
+        while True:
+            try:
+                above = load(self._log, parent)
+                if child not in open_children(above) and self._log.version(child):
+                    await self._command(
+                        child, Cancel(now=0, reason=f"{parent}, which ran it, does not wait for it any more.")
+                    )
+            except (StoreUnavailable, Unavailable) as error:
+                logger.error("%s, a child of %s, can't be cancelled yet: %s", child, parent, error.message)
+                await asyncio.sleep(AGAIN_S)
+            except (NotFound, Refused) as error:  # it has ended by itself; or its nodes are gone, and it does not run
+                logger.debug("%s is not cancelled: %s", child, error.message)
+                return
+            else:
+                return
+
+
+def _is_child_of(started: ExecutionEvent, parent: str) -> bool:
+    return isinstance(started, ExecutionStarted) and started.parent is not None and started.parent.execution == parent
+
+
+def _observation(child: Execution, now: int) -> Observe:
+    """What a parent is told of a child that has ended."""
+    match child.status:
+        case "completed":
+            return Observe(now=now, child=child.id, version=child.version, status="completed", state=child.state)
+        case "failed":
+            error = child.failure.error if child.failure is not None else None
+            return Observe(now=now, child=child.id, version=child.version, status="failed", error=error)
+        case "cancelled":
+            return Observe(now=now, child=child.id, version=child.version, status="cancelled")
+        case "running" | "suspended" | "paused":
+            raise AssertionError(f"{child.id} has not ended")
+        case _:
+            assert_never(child.status)

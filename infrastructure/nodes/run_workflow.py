@@ -1,0 +1,82 @@
+"""`runWorkflow`: a step that runs another workflow and waits for its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from domain.children import RESULT_KEYS
+from domain.node import Answer, Call, NodeMetadata, Parameter
+from domain.publishing import LATEST
+from domain.versions import VERSION
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
+from infrastructure.nodes.waiting import bad_duration, due_after
+
+if TYPE_CHECKING:
+    from domain.context import ExecutionContext
+
+
+class RunWorkflow(LibraryNode):
+    """Runs a child execution, parked until it has ended."""
+
+    metadata = NodeMetadata(
+        id="runWorkflow",
+        name="Run workflow",
+        version=LIBRARY_VERSION,
+        description="Runs a published workflow, or a definition, as a child execution, and waits for its end.",
+        outputs=RESULT_KEYS,
+        edges=("success",),
+        effect="none",
+        parameters={
+            "workflowId": Parameter(
+                types=("string",), required=True, instead=("definition",), description="A published workflow."
+            ),
+            "version": Parameter(
+                types=("string",), default=LATEST, description="A published version, or latest: the highest."
+            ),
+            "definition": Parameter(
+                types=("object",), definition=True, description="A definition to run instead of a published one."
+            ),
+            "initialState": Parameter(
+                types=("object",), default={}, description="Laid over the child's own initial state, key by key."
+            ),
+            "timeout": Parameter(
+                types=("number", "string"), description="A duration, after which the child is cancelled."
+            ),
+        },
+    )
+
+    def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        """Ask for the child."""
+        definition, workflow = config.get("definition"), config.get("workflowId")
+        if (definition is None) == (workflow is None):
+            raise invalid(f"{self.metadata.id} needs exactly one of workflowId and definition", parameter="workflowId")
+        version = config["version"]
+        if version != LATEST and not VERSION.fullmatch(version):
+            raise invalid(f"version is {LATEST} or a text such as 1.0.0, not {version[:40]!r}", parameter="version")
+        return Call(
+            workflow=workflow or "",
+            version=version,
+            definition=definition,
+            state=config["initialState"],
+            due=due_after(context, config, "timeout"),
+        )
+
+    def doubts(
+        self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Both a workflow and a definition, a version that is none, and a timeout that is no duration."""
+        if {"workflowId", "definition"} <= given:
+            yield "definition", f"{self.metadata.id} needs exactly one of workflowId and definition."
+        version = literals.get("version", LATEST)
+        if isinstance(version, str) and version != LATEST and not VERSION.fullmatch(version):
+            yield "version", f"version is {LATEST} or a text such as 1.0.0."
+        yield from bad_duration(literals, "timeout")
+
+
+class RunWorkflowDashed(RunWorkflow):
+    """The same under its other name."""
+
+    metadata = msgspec.structs.replace(RunWorkflow.metadata, id="run-workflow")
