@@ -15,7 +15,18 @@ from application.calling import Calls
 from application.children import Children
 from application.driver import Driver
 from application.live import Live
-from application.ports import Append, Clock, EventLog, Ids, Nodes, Recorded, SchemaCheck, Summary, VersionConflict
+from application.ports import (
+    Append,
+    Clock,
+    EventLog,
+    Ids,
+    Nodes,
+    Recorded,
+    SchemaCheck,
+    StoreUnavailable,
+    Summary,
+    VersionConflict,
+)
 from application.programs import Programs
 from application.publications import Publications
 from application.publishing import Publisher
@@ -182,7 +193,10 @@ class Engine:
         try:
             recorded = await self._record_start(execution_id, program, submission.definition, events)
         except VersionConflict:
-            return self._existing(execution_id, submission)
+            return await self._existing(execution_id, submission)
+        except StoreUnavailable:
+            self._spawn(self._look_for(execution_id))
+            raise
         live = self._residents.get(execution_id)
         if live is None:  # else somebody's command was quicker, and found it in the log
             live = Live(fold(events, execution), self._rules(program), self._writer)
@@ -226,11 +240,25 @@ class Engine:
             self._writer.submit(stored)
         return await self._writer.submit(Append(stream=execution_id, after=0, events=events))
 
-    def _existing(self, execution_id: str, submission: Submission) -> Accepted:
+    async def _look_for(self, execution_id: str) -> None:
+        """A start that could not be confirmed may be in the log all the same: then the execution goes on."""
+        while not self._driver.stopping:
+            await asyncio.sleep(REVIVE_S)
+            try:
+                if self._log.version(execution_id):
+                    await self._take_up(execution_id)
+            except ClewError as error:
+                logger.error("%s: nobody knows yet whether it has begun: %s", execution_id, error)
+            else:
+                return
+
+    async def _existing(self, execution_id: str, submission: Submission) -> Accepted:
         """The answer when the id is taken: by the same request (a replay), or by something else."""
         first = self._log.read(execution_id, limit=1)[0]
         started = execution_event(first)
         execution = load(self._log, execution_id)
+        if execution.status == "running" and self._residents.get(execution_id) is None:
+            await self._take_up(execution_id)  # nobody knew yet that it has begun
         same_key = submission.key is not None and isinstance(started, ExecutionStarted) and started.key is not None
         if same_key and started.key == submission.key:  # type: ignore[union-attr]
             return self._replayed(execution, first.position)

@@ -94,9 +94,10 @@ class Live:
     async def flush(self) -> tuple[Recorded, ...]:
         """Hand over and wait until everything so far is durable. Raises the ClewError of a failed commit."""
         recording = self.hand_over()
-        if recording is None:
-            return ()
-        return await asyncio.shield(recording)
+        recorded = await asyncio.shield(recording) if recording is not None else ()
+        if self.lost is not None:  # by a commit before this one
+            raise StoreUnavailable(self.lost.message) from self.lost
+        return recorded
 
     def _look(self, recording: Recording) -> None:
         if recording.cancelled() or self.lost is not None:

@@ -36,7 +36,7 @@ from domain.events import (
     Suspended,
 )
 from domain.execution import Execution, Failure, KeptSignal, heavier, status_of
-from domain.going_back import completed_snapshot, new_walk, rolled_back, snapshot_taken
+from domain.going_back import completed_snapshot, new_walk, rolled_back, snapshot_taken, without_inner
 from domain.patches import apply, find
 from domain.position import Bound, Branch, Frame, Visit, WaitFor
 
@@ -322,9 +322,10 @@ def _retried(execution: Execution, event: Resumed) -> Execution:
     """A new walk from where the failed one stood: the step that failed is visited again, and so is what was in flight
     beside it; what was parked stays so.
     """
-    branches = dict(execution.branches)
+    branches = execution.branches
     if event.address:
-        branches[event.branch] = replace(branches[event.branch], address=event.address, visit=None)
+        again = replace(branches[event.branch], address=event.address, visit=None)
+        branches = {**without_inner(branches, event.branch), event.branch: again}
     return new_walk(execution, branches)
 
 

@@ -46,6 +46,19 @@ def rolled_back(execution: Execution, event: RolledBack) -> Execution:
     return replace(back, weight=weight, counted=weight)
 
 
+def without_inner(branches: dict[str, Branch], name: str) -> dict[str, Branch]:
+    """The branches without those that the visit of one of them has opened, and all inside them."""
+    left = dict(branches)
+    inner = [name]
+    while inner:
+        outer = inner.pop()
+        for other, branch in branches.items():
+            if branch.parent == outer:
+                left.pop(other, None)
+                inner.append(other)
+    return left
+
+
 def new_walk(execution: Execution, branches: dict[str, Branch]) -> Execution:
     """The execution going on from a position: what was in flight there begins again, what was parked stays so."""
     branches = {name: _without_attempt(branch) for name, branch in branches.items()}

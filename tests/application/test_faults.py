@@ -16,6 +16,7 @@ from domain.context import ExecutionContext
 from domain.errors import Refused
 from domain.events import (
     AnyEvent,
+    CommandKey,
     Completed,
     EdgeTaken,
     Failed,
@@ -25,6 +26,7 @@ from domain.events import (
     Resumed,
     SignalReceived,
     StateUpdated,
+    Suspended,
 )
 from domain.node import Edge
 from infrastructure.memory_log import MemoryLog
@@ -91,6 +93,58 @@ def test_a_submission_that_could_not_be_recorded_leaves_nothing() -> None:
             assert not log.position()
             await here.engine.submit(wanted)
             assert (await here.settle("mine")).status == "completed"
+
+    run(test())
+
+
+def test_a_submission_that_was_recorded_after_all_goes_on_by_itself() -> None:
+    """Its sender was told that nobody knows; when that is sent again, it is the same execution."""
+
+    async def test() -> None:
+        log = FailingLog()
+        log.failures, log.doubtful = 1, True
+        async with world(nodes_of(Script()), log=log) as here:
+            submission = Submission(definition=workflow("a"), key=CommandKey(key="k", request="r"))
+            with pytest.raises(StoreUnavailable):
+                await here.engine.submit(submission)
+            (execution_id,) = {one.stream for one in log.follow(0, 10) if one.stream.startswith("ex_")}
+            await until(lambda: here.fold(execution_id).status == "completed")
+            assert (await here.engine.submit(submission)).execution_id == execution_id
+
+    run(test())
+
+
+def test_a_submission_that_is_sent_again_wakes_what_nobody_knew_of() -> None:
+    """At once, without waiting for the look at the log that comes later."""
+
+    async def test() -> None:
+        log = FailingLog()
+        log.failures, log.doubtful = 1, True
+        async with world(nodes_of(Script()), log=log) as here:
+            submission = Submission(definition=workflow("a"), execution_id="mine", on_conflict="use")
+            with pytest.raises(StoreUnavailable):
+                await here.engine.submit(submission)
+            assert (await here.engine.submit(submission)).existing
+            async with asyncio.timeout(0.9):
+                assert (await here.settle("mine")).status == "completed"
+
+    run(test())
+
+
+def test_a_doubtful_commit_is_not_forgotten_because_the_next_one_succeeds() -> None:
+    """Two branches hand over one after the other: the first is told that it failed, the second that it is recorded."""
+
+    async def test() -> None:
+        log = FailingLog()
+        log.when = lambda event: isinstance(event, NodeStarted) and event.branch == "x"
+        log.failures, log.doubtful = 1, True
+        script = Script()
+        nodes = nodes_of(script, scripted("z", script, effect="writes"))
+        async with world(nodes, log=log) as here:
+            execution_id = await here.submit({"parallel": {"x?": ["z"], "y?": ["z", {"wait": {"for": 1}}, "z"]}})
+            await until(lambda: here.count(execution_id, Suspended) == 1)
+            here.clock.time += 2_000
+            await until(lambda: here.fold(execution_id).status == "completed")
 
     run(test())
 

@@ -334,6 +334,17 @@ def test_limits_are_never_collected() -> None:
     assert (ran.execution.status, ran.error.code) == ("failed", "STEP_LIMIT")
 
 
+def test_a_retry_begins_a_step_again_that_was_failed_by_a_route() -> None:
+    """The branches that it had opened are gone with its visit."""
+    walking = walk({"parallel": {"x?": ["a"], "y?": "$fail", "z?": [{"parallel": {"i?": ["b"]}}]}})
+    walking.run()
+    assert walking.status == "failed"
+    walking.decide(Retry(now=walking.now))
+    assert list(walking.execution.branches) == [""]
+    walking.run()
+    assert walking.status == "failed"
+
+
 # leaving
 
 

@@ -52,17 +52,20 @@ class CountedIds:
 
 
 class FailingLog(MemoryLog):
-    """A log that fails when it is told to."""
+    """A log that fails when it is told to; `doubtful`: after it has recorded what it was given."""
 
     def __init__(self) -> None:
         super().__init__()
         self.failures = 0
+        self.doubtful = False
         self.when: Callable[[AnyEvent], bool] = lambda event: True
 
     def append(self, batch: Sequence[Append]) -> list[tuple[Recorded, ...] | VersionConflict]:
         """Fail as often as was asked, for a batch that has such an event."""
         if self.failures and any(self.when(event) for append in batch for event in append.events):
             self.failures -= 1
+            if self.doubtful:
+                super().append(batch)
             raise StoreUnavailable("The disk is full.")
         return super().append(batch)
 

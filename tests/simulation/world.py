@@ -1,0 +1,231 @@
+"""Lives of an engine on one log: random workflows, random people, crashes in between, and the end of it all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from copy import deepcopy
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from application.engine import Engine, EngineSettings
+from application.ports import Summary
+from application.programs import Programs
+from application.reading import execution_event, load
+from application.requests import Submission
+from application.summaries import summarise
+from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
+from domain.context import ExecutionContext
+from domain.errors import ClewError
+from domain.events import CommandKey, NodeStarted
+from domain.execution import Execution
+from domain.limits import Limits
+from domain.node import Answer, Edge, NodeMetadata, WorkflowNode
+from infrastructure.memory_log import MemoryLog
+from infrastructure.nodes.library import standard_registry
+from infrastructure.nodes.registry import NodeRegistry
+from infrastructure.system import check_schema
+from tests.reference.nodes import Does
+from tests.simulation.faults import FaultyLog, Ledger, Plan
+from tests.simulation.invariants import History, violations
+from tests.simulation.virtual_time import VirtualClock, VirtualLoop, measured_by
+
+LIFE_S = 3_600.0
+"""Virtual seconds after which a life that has not settled is taken to stand still."""
+EFFECTS = {"a": "writes", "b": "writes", "c": "reads", "d": "writes", "e": "none"}
+
+
+class Ids:
+    """Ids in order, over all lives."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def new(self, prefix: str) -> str:
+        """The next one."""
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+
+@dataclass
+class World:
+    """A log, and everything that must outlive the engines on it."""
+
+    seed: int | str
+    script: dict[str, list[Does]] = field(default_factory=dict)
+    log: MemoryLog = field(default_factory=MemoryLog)
+    ledger: Ledger = field(default_factory=Ledger)
+    history: History = field(default_factory=History)
+    ids: Ids = field(default_factory=Ids)
+    crashes: int = 0
+    now: float = 0.0
+    given: dict[str, Does] = field(default_factory=dict)
+    """What each visit does, by its key: the same whenever it is tried again."""
+
+    def __post_init__(self) -> None:
+        self.chance = Random(f"world {self.seed}")
+        self.left = {name: list(acts) for name, acts in self.script.items()}
+
+    def live(self, plan: Plan, act: Callable[[Life], Coroutine[Any, Any, None]]) -> bool:
+        """One life of an engine. False: it was killed."""
+        loop = VirtualLoop(self.now)
+        log = FaultyLog(self.log, plan, loop.stop)
+        life = Life(self, log, VirtualClock(loop))
+        try:
+            with measured_by(loop):
+                loop.run_until_complete(asyncio.wait_for(life.run(act), LIFE_S))
+        except RuntimeError:
+            if not log.crashed:
+                raise
+            self.crashes += 1
+            return False
+        finally:
+            self.now = loop.now + 1
+            log.crashed = True
+            loop.bury()
+        return True
+
+    def violations(self) -> list[str]:
+        """What is not as it must be."""
+        return violations(self.log, self.history, self.ledger, crashes=self.crashes)
+
+    def summaries(self) -> list[Summary]:
+        """The rows of all executions, folded from the whole log."""
+        rows: dict[str, Summary] = {}
+        for recorded in self.log.follow(0, 1_000_000):
+            row = summarise(rows.get(recorded.stream), recorded)
+            if row is not None:
+                rows[recorded.stream] = row
+        return list(rows.values())
+
+    def does(self, context: ExecutionContext) -> Does:
+        """What this visit does."""
+        key = context.idempotency_key
+        if key not in self.given:
+            acts = self.left.get(context.step.name)
+            self.given[key] = acts.pop(0) if acts else Does()
+        return self.given[key]
+
+
+class Life:
+    """One engine, from its start to its stop or crash."""
+
+    def __init__(self, world: World, log: FaultyLog, clock: VirtualClock) -> None:
+        self.world = world
+        self.log = log
+        nodes = standard_registry(files_root=None, entry_points=False)
+        for letter, effect in EFFECTS.items():
+            nodes.register(_node(letter, effect, world, log))
+        self.engine = _engine(log, nodes, clock, world)
+
+    async def run(self, act: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
+        """Start, act, wait until everything has come to rest, stop."""
+        unfinished = [row for row in self.world.summaries() if row.status in ("running", "suspended")]
+        await self.engine.start(unfinished)
+        await act(self)
+        await self.rest()
+        await self.engine.stop()
+
+    async def rest(self) -> None:
+        """Wait until every execution has ended, parked or paused."""
+        for row in self.world.summaries():
+            while not await self.engine.settled(row.execution_id, 30.0):
+                if self.engine.stranded:
+                    raise AssertionError(self.engine.stranded)
+
+    async def submit(self, definition: dict[str, Any], key: str) -> str | None:
+        """Begin an execution, as a client that tries again under the same key until it is told."""
+        submission = Submission(definition=definition, key=CommandKey(key=key, request=key), actor="client")
+        accepted = await self._told(lambda: self.engine.submit(submission))
+        if accepted is None:
+            return None
+        self.world.history.accepted[accepted.execution_id] = accepted.position
+        self.world.history.answers.setdefault(key, set()).add(accepted.execution_id)
+        return str(accepted.execution_id)
+
+    async def ask(self, execution_id: str, command: OutsideCommand) -> None:
+        """Give a command, and note it if it was acknowledged."""
+        done = await self._told(lambda: self.engine.command(execution_id, command))
+        if done is not None and done.changed and command.key is not None:
+            self.world.history.commands.append((execution_id, command.key.key, done.version))
+
+    async def _told(self, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """The answer, or None for a refusal; a store that could not record is asked again."""
+        for _ in range(5):
+            try:
+                return await ask()
+            except ClewError as error:
+                if error.code != "STORE_UNAVAILABLE":
+                    return None
+                await asyncio.sleep(1.5)
+        return None
+
+    async def people(self, execution_id: str, count: int, *, harmless: bool) -> None:
+        """Somebody who commands an execution now and then; harmless commands change nothing about how it ends."""
+        chance = self.world.chance
+        for _ in range(count):
+            await asyncio.sleep(chance.random() * 0.05)
+            self.world.ids.count += 1
+            key = CommandKey(key=f"command {self.world.ids.count}", request="r")
+            kinds: list[OutsideCommand] = [Pause(now=0, key=key), Resume(now=0, key=key)]
+            if not harmless:
+                kinds += [Signal(now=0, name="go", payload=1, key=key), Retry(now=0, key=key), Cancel(now=0, key=key)]
+            await self.ask(execution_id, chance.choice(kinds))
+        if folded(self.world, execution_id).status == "paused":
+            await self.ask(execution_id, Resume(now=0))
+
+
+def _engine(log: FaultyLog, nodes: NodeRegistry, clock: VirtualClock, world: World) -> Engine:
+    settings = EngineSettings(worker="w", limits=Limits())
+    return Engine(
+        log=log,
+        nodes=nodes,
+        clock=clock,
+        ids=world.ids,
+        check_schema=check_schema,
+        programs=Programs(log, nodes, settings.limits),
+        settings=settings,
+    )
+
+
+def _node(letter: str, effect: Any, world: World, log: FaultyLog) -> type[WorkflowNode]:
+    """A node that takes a while, does what the world has in store for its visit, and keeps the ledger."""
+
+    class Doing(WorkflowNode):
+        metadata = NodeMetadata(id=letter, name=letter, version="1.0.0", effect=effect)
+        keeps_config = True
+
+        async def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+            if not log.crashed:
+                _note(world, context, effect)
+            await asyncio.sleep(world.chance.choice((0, 0, 0.001, 0.01, 0.05)))
+            does = world.does(context) if not log.crashed else Does()
+            if does.raises is not None:
+                raise ValueError(does.raises)
+            for key, value in does.writes.items():
+                context.state[key] = deepcopy(value)
+            return None if does.edge is None else Edge(does.edge, deepcopy(does.data))
+
+    return Doing
+
+
+def _note(world: World, context: ExecutionContext, effect: str) -> None:
+    """Write down that a node runs; one with an effect must find its beginning in the log."""
+    if effect != "writes":
+        return
+    step = context.step
+    world.ledger.order.append((context.execution_id, step.address, str(step.visit)))
+    world.ledger.done[context.idempotency_key] += 1
+    for recorded in world.log.read(context.execution_id, newest_first=True):
+        event = execution_event(recorded)
+        if isinstance(event, NodeStarted) and event.address == step.address and event.visit == step.visit:
+            if event.attempt == step.attempt:
+                return
+            break
+    world.ledger.wrong.append(f"{step.address} visit {step.visit}: its effect came before its beginning was durable")
+
+
+def folded(world: World, execution_id: str) -> Execution:
+    """An execution as the log has it."""
+    return load(world.log, execution_id)
