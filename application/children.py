@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Final, assert_never
 
 from application.live import Live
@@ -72,12 +72,14 @@ class Children:
         live.looked_at = execution.version
         waited_for = frozenset(open_children(execution))
         ready = live.unobserved if execution.status != "paused" else set()
-        for child in (waited_for - live.children) | (waited_for & ready):
+        for child in (waited_for - live.children - live.observed) | (waited_for & ready):
             live.unobserved.discard(child)
             self._spawn(self._tend(execution.id, child))
-        for child in live.children - waited_for:
+        for child in live.children - waited_for - live.observed:
+            live.begun.pop(child, None)
             self._spawn(self._let_go(child, execution.id))
         live.children = waited_for
+        live.observed &= waited_for
         if execution.parent is not None and execution.has_ended:
             self._spawn(self._tend(execution.parent.execution, execution.id, execution))
         self._tell(execution.id)
@@ -85,12 +87,11 @@ class Children:
     async def cancel_orphans(self, unfinished: Iterable[Summary]) -> None:
         """Cancel, before they go on, the children that no parent waits for any more: a crash came before their cancelling."""
         rows = {row.execution_id: row for row in unfinished}
-        for row in rows.values():
-            if row.parent is None:
-                continue
-            above = rows.get(row.parent)
-            if above is None or row.execution_id not in above.children.values():
-                await self._let_go(row.execution_id, row.parent)
+        gone: set[str] = set()
+        while orphans := [row for row in rows.values() if row.execution_id not in gone and _is_orphan(row, rows, gone)]:
+            for row in orphans:
+                gone.add(row.execution_id)
+                await self._let_go(row.execution_id, row.parent or "")
 
     @contextlib.contextmanager
     def news(self, execution_id: str) -> Iterator[asyncio.Event]:
@@ -104,6 +105,11 @@ class Children:
             waiting.remove(event)
             if not waiting:
                 self._news.pop(execution_id, None)
+
+    def has_ended(self, child: str) -> bool:
+        """Whether a child has ended, durably. False too when it has not begun."""
+        newest = self._log.read(child, newest_first=True, limit=1)
+        return bool(newest) and isinstance(newest[0].event, ENDS)
 
     def _tell(self, execution_id: str) -> None:
         for event in self._news.get(execution_id, ()):
@@ -132,7 +138,7 @@ class Children:
             return
         if not self._log.version(child) and not await self._begin(live, child, visit):
             return
-        if ended is None and isinstance(self._log.read(child, newest_first=True, limit=1)[0].event, ENDS):
+        if ended is None and self.has_ended(child):
             ended = load(self._log, child)
         if not _is_child_of(execution_event(self._log.read(child, limit=1)[0]), parent):
             message = f"There is another execution {child}, which is no child of {parent}."
@@ -144,7 +150,7 @@ class Children:
     async def _begin(self, live: Live, child: str, visit: Visit) -> bool:
         """Begin a child. False when it can't be, which its parent knows by now, or is not to be any more."""
         above = live.execution
-        started = self._started(above.id, child)
+        started = live.begun.pop(child, None) or self._started(above.id, child)
         submission = Submission(
             definition_hash=started.definition_hash,
             initial_state=started.initial_state,
@@ -184,6 +190,7 @@ class Children:
 
     def _decide(self, live: Live, command: Observe) -> None:
         if live.decide(command):
+            live.observed.add(command.child)
             self._moved(live)
         elif command.child in open_children(live.execution):  # paused: it is observed when that is over
             live.unobserved.add(command.child)
@@ -208,6 +215,14 @@ class Children:
                 return
             else:
                 return
+
+
+def _is_orphan(row: Summary, rows: Mapping[str, Summary], gone: Container[str]) -> bool:
+    """Whether nobody waits for an execution that is a child, going by the unfinished ones."""
+    if row.parent is None:
+        return False
+    above = rows.get(row.parent)
+    return above is None or row.parent in gone or row.execution_id not in above.children.values()
 
 
 def _is_child_of(started: ExecutionEvent, parent: str) -> bool:

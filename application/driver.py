@@ -16,7 +16,7 @@ from application.slots import Slots
 from domain.commands import Begin, Erred, Finish, Stored
 from domain.draft import engine_error
 from domain.errors import StepFailure
-from domain.events import BranchClosed
+from domain.events import BranchClosed, ChildStarted
 from domain.node import Effect
 from domain.position import Visit
 from domain.preparing import Prepared, prepare, prepare_setter
@@ -126,6 +126,7 @@ class Driver:
     def _record(self, live: Live, finish: Finish) -> None:
         """Record how a visit came out, and let others go on whom that concerns."""
         events = live.decide(finish)
+        live.begun.update({event.child: event for event in events if isinstance(event, ChildStarted)})
         closed = any(isinstance(event, BranchClosed) for event in events)
         if closed or len(live.execution.branches) > 1:
             self.wake(live)

@@ -34,9 +34,9 @@ from application.reading import after_command, execution_event, load
 from application.requests import EXECUTION_ID, Accepted, Done, Published, Submission, ToPublish
 from application.residents import Residents
 from application.running import NodeRunner
+from application.settling import Settling
 from application.timers import Timers
 from application.writer import Writer
-from domain.children import open_children
 from domain.commands import Cancel, FireDue, OutsideCommand, Recover, Rules, Start
 from domain.decide import decide
 from domain.errors import ClewError, InvalidDefinition, NotFound, Refused, Unacceptable, Unavailable
@@ -120,7 +120,7 @@ class Engine:
         )
         self._residents = Residents(self.settings.resident_bytes)
         self._timers = Timers(clock, self._fire)
-        self._settled: dict[str, list[asyncio.Future[Execution]]] = {}
+        self._settling = Settling(log, self._children, self._live)
         self._chores: set[asyncio.Task[None]] = set()
         self.stranded: dict[str, str] = {}
         """Executions that should run and can't be taken up, with the reason: their nodes are not here, mostly."""
@@ -318,51 +318,7 @@ class Engine:
 
         One that waits for a child has parked when that has: until then it goes on by itself.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not await self._rests(execution_id):
-                    continue
-        except TimeoutError:
-            return False
-        return True
-
-    async def _rests(self, execution_id: str) -> bool:
-        """Wait until the execution does not run. False: it goes on, because a child of it does or has ended."""
-        with self._children.news(execution_id) as news:
-            live = await self._live(execution_id)
-            execution = live.execution
-            if execution.status == "running":
-                execution = await self._stops_running(execution_id)
-            else:
-                await live.flush()
-            if execution.status == "suspended":
-                for child in open_children(execution):
-                    if not await self._child_rests(child):
-                        await news.wait()
-                        return False
-        return True
-
-    async def _child_rests(self, child: str) -> bool:
-        """Wait until a child has parked or paused. False: it has ended, or is still to begin."""
-        if not self._log.version(child):
-            return False
-        try:
-            while not await self._rests(child):
-                continue
-            return not (await self._live(child)).execution.has_ended
-        except Refused:  # its nodes are not here: it rests until they are
-            return True
-
-    async def _stops_running(self, execution_id: str) -> Execution:
-        """The execution when it has ended, parked or paused, durably."""
-        waiter: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
-        waiters = self._settled.setdefault(execution_id, [])
-        waiters.append(waiter)
-        try:
-            return await waiter
-        finally:
-            if waiter in waiters:
-                waiters.remove(waiter)
+        return await self._settling.settled(execution_id, timeout_s)
 
     # What the engine does by itself
 
@@ -446,9 +402,7 @@ class Engine:
         self._timers.note(execution.id, execution.due)
         if execution.status == "running":  # whoever moves it on looks after it
             return
-        for waiter in self._settled.pop(execution.id, ()):
-            if not waiter.done():
-                waiter.set_result(execution)
+        self._settling.rests(execution)
         if execution.has_ended and not live.tasks:
             self._residents.drop(live)
         else:

@@ -11,7 +11,7 @@ from application.writer import Recording, Writer
 from domain.commands import Command, Rules
 from domain.decide import decide_and_fold
 from domain.errors import ClewError, ErrorInfo
-from domain.events import ExecutionEvent, Failed
+from domain.events import ChildStarted, ExecutionEvent, Failed
 from domain.evolve import evolve
 from domain.execution import Execution
 from domain.program import Program
@@ -37,8 +37,12 @@ class Live:
         """Just folded from the log: a visit in flight is then one that nobody runs any more."""
         self.lost: ClewError | None = None
         """Why this fold is no longer true: a commit failed. The execution is then folded again from the log."""
+        self.begun: dict[str, ChildStarted] = {}
+        """Children that are to begin as soon as this is durable."""
         self.children: frozenset[str] = frozenset()
-        """The children that are begun and watched."""
+        """The children that it waits for, as of the newest durable version."""
+        self.observed: set[str] = set()
+        """Children that it waits for there and no longer, because it has seen their end."""
         self.unobserved: set[str] = set()
         """Children that ended during a pause."""
         self.looked_at = 0

@@ -146,7 +146,8 @@ def _parameter_form(parameter: Parameter) -> Schema:
         if parameter.enum:
             form["examples"] = list(parameter.enum)
         return form
-    choices: list[Schema] = [{"type": types}, {"type": "string", "pattern": RESOLVED_TEXT}]
+    whole: Schema = {"$ref": "#"} if parameter.definition else {"type": types}
+    choices: list[Schema] = [whole, {"type": "string", "pattern": RESOLVED_TEXT}]
     if parameter.enum:
         choices.insert(0, {"enum": list(parameter.enum)})
     form["anyOf"] = choices

@@ -26,9 +26,13 @@ def depth_of(execution: Execution) -> int:
 
 
 def child_id(execution: Execution, visit: Visit) -> str:
-    """The id of the child that an attempt of a visit begins: always the same, so that its start can be repeated."""
-    attempt = f"~{visit.attempt}" if visit.attempt > 1 else ""
-    text = f"{execution.id}\n{execution.walk}\n{visit.address}\n{visit.pass_}{attempt}\nchild"
+    """The id of the child that a visit begins: always the same, so that its start can be repeated.
+
+    Only when the visit is tried again, because a child of it has failed, is it another one.
+    """
+    tries = visit.attempt - visit.recoveries
+    again = f"~{tries}" if tries > 1 else ""
+    text = f"{execution.id}\n{execution.walk}\n{visit.address}\n{visit.pass_}{again}\nchild"
     return "ex_" + sha256(text.encode()).hexdigest()[:32]
 
 

@@ -171,7 +171,7 @@ class Client:
         """Whether it runs, or waits for a child that does or whose end it has still to see."""
         if execution["status"] != "suspended":
             return bool(execution["status"] == "running")
-        children = [wait["executionId"] for wait in execution["waiting"] if wait["kind"] == "child"]
+        children = [wait["executionId"] for wait in execution.get("waiting", ()) if wait["kind"] == "child"]
         return any(self._child_goes_on(child) for child in children)
 
     def _child_goes_on(self, child: str) -> bool:

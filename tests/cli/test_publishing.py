@@ -164,3 +164,38 @@ def test_without_a_place_the_server_is_asked(tmp_path: Path) -> None:
     for words in (["publish", path], ["workflows"], ["versions", "counting"], ["start", "counting"]):
         ran = clew(*words, env=env)
         assert (ran.code, "No server answers" in ran.err) == (7, True), words
+
+
+def test_a_workflow_that_runs_another(request: pytest.FixtureRequest, where: list[str], tmp_path: Path) -> None:
+    """`run` waits for both; where the child asks somebody, that is what it says."""
+    kid = versioned(request, COUNTING, "1.0.0")
+    clew("publish", written(tmp_path, kid), *where)
+    parent = {
+        "id": kid["id"] + "p",
+        "name": "P",
+        "version": "1.0.0",
+        "workflow": [
+            {"run": {"$node": "runWorkflow", "workflowId": kid["id"]}},
+            {"end": {"result": "$.runWorkflowResult"}},
+        ],
+    }
+    assert clew("run", written(tmp_path, parent), *where).json == 3
+    asking = {**ASKING, "id": kid["id"] + "a"}
+    clew("publish", written(tmp_path, asking), *where)
+    parent["workflow"][0]["run"]["workflowId"] = asking["id"]
+    ran = clew("run", written(tmp_path, parent), "--json", *where)
+    child = ran.json["waiting"][0]["executionId"]
+    assert ran.code == 6
+    assert f"it waits for its child {child} ({asking['id']} 1.0.0)" in ran.err
+    assert f"Look at the child with: clew show {child} {where[0]}" in ran.err
+    assert f"{ran.json['executionId']}  /workflow/0/run" in clew("show", child, *where).out
+    assert clew("signal", child, "sure", "--data", '{"choice": "approve"}', *where).code == 0
+    table = clew("events", ran.json["executionId"], *where).out
+    assert f"{asking['id']} 1.0.0: {child}" in table
+
+
+def test_a_circle_is_warned_of(tmp_path: Path) -> None:
+    """Of a workflow that runs itself, without any store."""
+    circle = {**COUNTING, "id": "self", "workflow": [{"runWorkflow": {"workflowId": "self"}}]}
+    ran = clew("validate", written(tmp_path, circle))
+    assert (ran.code, "WORKFLOW_CIRCLE" in ran.err) == (0, True)

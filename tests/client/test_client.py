@@ -159,6 +159,21 @@ def test_publishing_what_is_not_valid(client: Client) -> None:
         client.publish({})
 
 
+def test_waiting_for_a_parent_waits_for_its_child(client: Client) -> None:
+    """`run` gives the parent at its end, and one whose child asks somebody while it waits for that."""
+    client.publish({**COUNTING, "id": "kid"})
+    parent = {"id": "parent", "name": "P", "version": "1.0.0", "workflow": [{"runWorkflow": {"workflowId": "kid"}}]}
+    assert client.run(parent)["finalState"]["runWorkflowResult"] == 3
+    client.publish({**ASKING, "id": "asking-kid"})
+    asks = {**parent, "workflow": [{"runWorkflow": {"workflowId": "asking-kid"}}]}
+    parked = client.run(asks)
+    assert parked["status"] == "suspended"
+    child = parked["waiting"][0]["executionId"]
+    client.signal(child, "sure", {"choice": "approve"})
+    assert client.wait(parked["executionId"])
+    assert client.execution(parked["executionId"])["status"] == "completed"
+
+
 def test_validation_says_everything(client: Client) -> None:
     """Errors and warnings, with places when the text itself is sent; nothing is run."""
     assert client.validate(COUNTING) == ()
