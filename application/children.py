@@ -19,7 +19,20 @@ from application.requests import Submission
 from domain.children import depth_of, open_children
 from domain.commands import Cancel, Observe
 from domain.errors import ClewError, ErrorInfo, NotFound, Refused, Unavailable
-from domain.events import Cancelled, ChildStarted, Completed, ExecutionEvent, ExecutionStarted, Failed, Parent
+from domain.events import (
+    Cancelled,
+    ChildStarted,
+    Completed,
+    EdgeTaken,
+    ExecutionEvent,
+    ExecutionStarted,
+    Failed,
+    NodeStarted,
+    Parent,
+    Resumed,
+    RolledBack,
+    Suspended,
+)
 from domain.execution import Execution
 from domain.position import Visit
 
@@ -27,9 +40,11 @@ logger = logging.getLogger("clew.engine")
 AGAIN_S: Final = 1.0
 """How long after a store that could not be used a child is seen to again."""
 ENDS: Final = (Completed, Failed, Cancelled)
-"""The events that are the last ones of an execution, unless it is retried."""
+"""The events by which an execution ends."""
+GOING_ON: Final = (ExecutionStarted, NodeStarted, EdgeTaken, Suspended, Resumed, RolledBack)
+"""Events after which it has not, unless one of those follows."""
 NEWEST: Final = 16
-"""Events of a parent in which a child's beginning is looked for first."""
+"""Events of an execution in which something is looked for first."""
 
 
 class Children:
@@ -108,8 +123,13 @@ class Children:
 
     def has_ended(self, child: str) -> bool:
         """Whether a child has ended, durably. False too when it has not begun."""
-        newest = self._log.read(child, newest_first=True, limit=1)
-        return bool(newest) and isinstance(newest[0].event, ENDS)
+        newest = self._log.read(child, newest_first=True, limit=NEWEST)
+        for recorded in newest:  # what people do to an execution that has ended comes behind its end
+            if isinstance(recorded.event, ENDS):
+                return True
+            if isinstance(recorded.event, GOING_ON):
+                return False
+        return bool(newest) and load(self._log, child).has_ended
 
     def _tell(self, execution_id: str) -> None:
         for event in self._news.get(execution_id, ()):

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from interfaces.bootstrap import library_nodes
 from tests.support.process import ServerProcess
+from tests.support.workflows import problems_of
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -74,6 +76,12 @@ def test_the_curl_calls(home: Path, server: ServerProcess) -> None:
     assert answers[-1]["status"] == "completed"
     assert answers[-1]["finalState"]["result"] == "2 greeted"
     assert answers[-1]["finalState"]["approval_output"]["comment"] == "enough"
+
+
+def test_the_step_that_runs_a_child() -> None:
+    """It is one that validates without a word."""
+    step = json.loads(block("json", "runWorkflow"))
+    assert problems_of({"id": "a", "name": "A", "version": "1.0.0", "workflow": [step]}, library_nodes()) == ()
 
 
 def test_the_python_lines(home: Path) -> None:

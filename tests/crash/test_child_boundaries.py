@@ -11,8 +11,10 @@ import pytest
 from application.ports import Recorded
 from application.requests import Submission, ToPublish
 from application.service import Service
+from domain.children import RESULT_KEYS
 from domain.commands import Cancel, Signal
 from domain.events import (
+    BranchClosed,
     Cancelled,
     ChildObserved,
     ChildStarted,
@@ -125,8 +127,14 @@ def edges(events: list[Recorded]) -> Counter[tuple[str, str, int, str | None]]:
 
 
 def ends(events: list[Recorded]) -> dict[str, tuple[str, Any]]:
-    """How every execution came out, and on what state."""
-    return {name: (one.status, without_times(one.state)) for name, one in folds(events).items()}
+    """How every execution came out, and on what state, but for what the last of two children that race has left."""
+    found = folds(events)
+    racing = len(children(events)) > 1 and any(isinstance(each.event, BranchClosed) for each in events)
+    last = (*RESULT_KEYS, "run_output") if racing else ()
+    return {
+        name: (one.status, without_times({key: value for key, value in one.state.items() if key not in last}))
+        for name, one in found.items()
+    }
 
 
 def children(events: list[Recorded]) -> Counter[str]:
