@@ -14,7 +14,7 @@ from typing import Any, Final, assert_never
 
 from application.live import Live
 from application.ports import Clock, EventLog, StoreUnavailable, Summary
-from application.reading import execution_event, load
+from application.reading import load
 from application.requests import Submission
 from domain.children import depth_of, open_children
 from domain.commands import Cancel, Observe
@@ -24,7 +24,6 @@ from domain.events import (
     ChildStarted,
     Completed,
     EdgeTaken,
-    ExecutionEvent,
     ExecutionStarted,
     Failed,
     NodeStarted,
@@ -104,9 +103,12 @@ class Children:
         rows = {row.execution_id: row for row in unfinished}
         gone: set[str] = set()
         while orphans := [row for row in rows.values() if row.execution_id not in gone and _is_orphan(row, rows, gone)]:
+            parents = {row.parent or "" for row in orphans}
+            waited_for = {parent: self._open_children(parent) for parent in parents}
             for row in orphans:
                 gone.add(row.execution_id)
-                await self._let_go(row.execution_id, row.parent or "")
+                if row.execution_id not in waited_for[row.parent or ""]:
+                    await self._let_go(row.execution_id, row.parent or "")
 
     @contextlib.contextmanager
     def news(self, execution_id: str) -> Iterator[asyncio.Event]:
@@ -156,19 +158,27 @@ class Children:
         visit = open_children(live.execution).get(child)
         if visit is None:
             return
-        if not self._log.version(child) and not await self._begin(live, child, visit):
-            return
+        if not self._log.version(child):
+            error = await self._begin(live, child, visit)
+            live = await self._live_of(parent)  # it may have been let go meanwhile, and be another one now
+            if child not in open_children(live.execution):  # while the child began, its parent went on without it
+                await live.flush()
+                await self._let_go(child, parent)
+                return
+            if error is not None:
+                self._give_up(live, child, error)
+                return
         if ended is None and self.has_ended(child):
             ended = load(self._log, child)
-        if not _is_child_of(execution_event(self._log.read(child, limit=1)[0]), parent):
+        if not self._is_child(child, parent):
             message = f"There is another execution {child}, which is no child of {parent}."
             self._give_up(live, child, Refused(message, code="EXECUTION_EXISTS"))
         elif ended is not None:
             self._decide(live, _observation(ended, self._now(live)))
         self._tell(parent)
 
-    async def _begin(self, live: Live, child: str, visit: Visit) -> bool:
-        """Begin a child. False when it can't be, which its parent knows by now, or is not to be any more."""
+    async def _begin(self, live: Live, child: str, visit: Visit) -> ClewError | None:
+        """Begin a child. Gives why it can't be: its nodes are gone, or its state is too large."""
         above = live.execution
         started = live.begun.pop(child, None) or self._started(above.id, child)
         submission = Submission(
@@ -183,13 +193,9 @@ class Children:
             await self._submit(submission)
         except (StoreUnavailable, Unavailable):
             raise
-        except ClewError as error:  # its nodes are gone, or its state is too large: the parent must not wait for ever
-            self._give_up(live, child, error)
-            return False
-        if child in open_children(live.execution):
-            return True
-        await self._let_go(child, above.id)  # while it began, its parent went on without it
-        return False
+        except ClewError as error:  # the parent must not wait for ever
+            return error
+        return None
 
     def _started(self, parent: str, child: str) -> ChildStarted:
         """The event of the parent that says what the child is to run."""
@@ -219,14 +225,12 @@ class Children:
         return max(self._clock.now(), live.execution.updated)
 
     async def _let_go(self, child: str, parent: str) -> None:
-        """Cancel a child, if it is one that its parent does not wait for, and has not ended by itself."""
+        """Cancel a child that its parent, durably, does not wait for any more, unless it has ended by itself."""
+        cancel = Cancel(now=0, reason=f"{parent}, which ran it, does not wait for it any more.")
         while True:
             try:
-                above = load(self._log, parent)
-                if child not in open_children(above) and self._log.version(child):
-                    await self._command(
-                        child, Cancel(now=0, reason=f"{parent}, which ran it, does not wait for it any more.")
-                    )
+                if self._is_child(child, parent):
+                    await self._command(child, cancel)
             except (StoreUnavailable, Unavailable) as error:
                 logger.error("%s, a child of %s, can't be cancelled yet: %s", child, parent, error.message)
                 await asyncio.sleep(AGAIN_S)
@@ -236,6 +240,20 @@ class Children:
             else:
                 return
 
+    def _is_child(self, child: str, parent: str) -> bool:
+        """Whether there is an execution of that id, and it was begun by that parent."""
+        first = self._log.read(child, limit=1)
+        started = first[0].event if first else None
+        begun = started.parent if isinstance(started, ExecutionStarted) else None
+        return begun is not None and begun.execution == parent
+
+    def _open_children(self, parent: str) -> Container[str]:
+        """The children that an execution waits for, durably."""
+        try:
+            return open_children(load(self._log, parent))
+        except NotFound:
+            return ()
+
 
 def _is_orphan(row: Summary, rows: Mapping[str, Summary], gone: Container[str]) -> bool:
     """Whether nobody waits for an execution that is a child, going by the unfinished ones."""
@@ -243,10 +261,6 @@ def _is_orphan(row: Summary, rows: Mapping[str, Summary], gone: Container[str]) 
         return False
     above = rows.get(row.parent)
     return above is None or row.parent in gone or row.execution_id not in above.children.values()
-
-
-def _is_child_of(started: ExecutionEvent, parent: str) -> bool:
-    return isinstance(started, ExecutionStarted) and started.parent is not None and started.parent.execution == parent
 
 
 def _observation(child: Execution, now: int) -> Observe:
