@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from application.breakers import BreakerView
+from application.examples import example_of
 from application.ports import NodeListing, Recorded, Summary
 from application.reading import execution_event
 from domain.durations import iso
@@ -217,9 +218,10 @@ def describe_published(event: WorkflowPublished) -> dict[str, Any]:
 
 
 def describe_node(listing: NodeListing, breaker: BreakerView | None = None) -> dict[str, Any]:
-    """A node: its metadata, where it came from, and its circuit breaker if some step has guarded it."""
+    """A node: its metadata with an example, where it came from, and its circuit breaker if some step has guarded it."""
     described: dict[str, Any] = msgspec.to_builtins(listing.metadata)
     described.setdefault("effect", listing.metadata.effect)
+    described["example"] = msgspec.to_builtins(example_of(listing.metadata))
     if breaker is not None:
         until = iso(breaker.open_until) if breaker.open_until is not None else None
         described["breaker"] = {"state": breaker.state, "failures": breaker.failures, "openUntil": until}

@@ -27,7 +27,7 @@ from domain.durations import iso, microseconds
 from domain.errors import InvalidDefinition, NotFound, Unacceptable
 from domain.events import WorkflowPublished
 from domain.execution import Execution, Status
-from domain.problems import Problem, nearest
+from domain.problems import Problem, all_near, nearest
 from domain.program import Program
 from domain.publishing import LATEST
 from domain.versions import order
@@ -195,8 +195,8 @@ class Queries:
         for listing in self._nodes.listing():
             if listing.metadata.id == node_id:
                 return self._describe(listing)
-        close = nearest(node_id, self._nodes.names())
-        hint = f" Did you mean {close!r}?" if close is not None else ""
+        close = " or ".join(map(repr, all_near(node_id, self._nodes.names())))
+        hint = f" Did you mean {close}?" if close else ""
         raise NotFound(f"There is no node {node_id!r}.{hint}")
 
     def _describe(self, listing: NodeListing) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class NodeMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `inputs` names what `context.inputs` offers; `outputs` the state keys it writes (None: it doesn't say). `edges` are
     the edges it can take (None: any), `exit_edges` those that leave a `name...` loop beside the four that always do.
     `effect` is `none` (a function of its parameters, inputs, state and `context.now()`), `reads` (looks outside) or
-    `writes`. `parameters` None means that any are taken unchecked. `gone` are names accepted with a warning.
+    `writes`. `parameters` None means that any are taken unchecked. `gone` are names accepted with a warning. `example`
+    shows it in use: `workflow`, and `initialState` where that needs one, as in a definition.
     """
 
     id: str
@@ -76,6 +77,7 @@ class NodeMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Takes `$concurrency`: as a loop its passes may then run beside one another. Answers with a `Fork`."""
     extra: Parameter | None = None
     """What a parameter that `parameters` does not name must be; None: it is an error."""
+    example: Mapping[str, Any] | None = None
 
 
 class Edge(msgspec.Struct, frozen=True):

@@ -29,8 +29,13 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, ren
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was most probably meant to be, or None."""
-    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    found = all_near(name, known, most=1)
     return found[0] if found else None
+
+
+def all_near(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """The known names that `name` may have been meant to be, the nearest first."""
+    return get_close_matches(name, list(known), n=most, cutoff=0.6)
 
 
 def pointer(*tokens: str | int) -> str:

@@ -8,7 +8,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure.nodes.aggregations import Aggregation, Names, check_distinct, compile_aggregation
 from infrastructure.nodes.allowance import Allowance
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, items_of, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, shown
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, objects
 
@@ -48,6 +48,17 @@ class Aggregate(LibraryNode):
         name="Aggregate",
         version=LIBRARY_VERSION,
         description="Turns items into one object: all of them in a list, or a list for each field.",
+        example=example(
+            {
+                "aggregate": {
+                    "items": "$.orders",
+                    "mode": "individual_fields",
+                    "fields": [{"inputFieldName": "id", "outputFieldName": "ids"}],
+                }
+            },
+            {"log": {"message": "Orders {{$.aggregatedData.ids}}"}},
+            orders=[{"id": "a1", "total": 20}, {"id": "a2", "total": 5}],
+        ),
         inputs=("items",),
         outputs=("aggregatedData", "itemCount"),
         edges=("success", "empty"),

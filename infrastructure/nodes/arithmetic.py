@@ -9,7 +9,7 @@ from domain.bounds import Meter
 from domain.comparison import number
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.operators import BINARY, finish
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +71,11 @@ class Math(LibraryNode):
         name="Math",
         version=LIBRARY_VERSION,
         description="Folds numbers, or texts that are numbers, from the left.",
+        example=example(
+            {"math": {"operation": "add", "values": ["$.net", "$.tax"], "success?": [{"$.total": "$.mathResult"}]}},
+            net=20,
+            tax=4,
+        ),
         outputs=("mathResult",),
         edges=("success",),
         effect="none",

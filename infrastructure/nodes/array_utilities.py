@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.comparison import kind
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING, get
-from infrastructure.nodes.base import LIBRARY_VERSION, invalid, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, items_of
 from infrastructure.nodes.chance import shuffled
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.derived_fields import DerivedFieldNode
@@ -30,6 +30,10 @@ class ArrayUtilities(DerivedFieldNode):
         name="Array utilities",
         version=LIBRARY_VERSION,
         description="One operation on a list, whose result goes to <field>Result.",
+        example=example(
+            {"arrayUtilities": {"operation": "unique", "items": "$.tags", "outputField": "tags"}},
+            tags=["new", "sale", "new"],
+        ),
         inputs=("items",),
         outputs=("arrayUtilResult",),
         edges=("success", "empty"),

@@ -9,7 +9,7 @@ from domain import json
 from domain.errors import ErrorInfo, StepFailure, Unacceptable
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.ai_answers import Completion, checked, completion, refusal
-from infrastructure.nodes.base import LIBRARY_VERSION, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
 from infrastructure.nodes.exchange import Door, Request
 from infrastructure.nodes.outward import OutwardNode, timeout_s
 from infrastructure.system import check_schema
@@ -32,6 +32,18 @@ class AskAi(OutwardNode):
         name="Ask AI",
         version=LIBRARY_VERSION,
         description="Asks a language model (an OpenAI-compatible endpoint) for a completion.",
+        example=example(
+            {
+                "ask-ai": {
+                    "userPrompt": "Summarise in one sentence: {{$.text}}",
+                    "temperature": 0,
+                    "maxTokens": 200,
+                    "success?": [{"$.summary": "$.aiResponse"}],
+                    "error?": "$fail",
+                }
+            },
+            text="Clew keeps every event of a run.",
+        ),
         outputs=("aiResponse", "aiResponseData"),
         edges=("success",),
         effect="writes",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.parameters import kind_of
 from infrastructure.nodes import passwords
-from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, example, invalid
 from infrastructure.nodes.companions import companion
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Auth(OperationNode):
         name="Auth",
         version=LIBRARY_VERSION,
         description="Hashes passwords (scrypt), makes tokens, and signs with HMAC-SHA256.",
+        example=example({"auth": {"operation": "generate_token", "success?": [{"$.token": "$.authToken"}]}}),
         outputs=tuple(_KEYS.values()),
         edges=("success", "valid", "invalid"),
         effect="reads",

@@ -74,6 +74,11 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.encode(value).decode()
 
 
+def example(*steps: Any, **state: Any) -> dict[str, Any]:
+    """The `example` of a node's metadata: steps of a workflow, and the state that it begins with."""
+    return {"initialState": state, "workflow": list(steps)} if state else {"workflow": list(steps)}
+
+
 class LibraryNode(WorkflowNode):
     """A node of the library. It does its work in `run`, with parameters already checked and completed.
 

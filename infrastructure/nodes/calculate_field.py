@@ -15,7 +15,7 @@ from domain.operators import finish, is_number
 from domain.patches import apply, assignment
 from domain.paths import MISSING, Path, get
 from domain.scope import NOTHING, Scope
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, example, invalid, shown
 from infrastructure.nodes.formulas import compile_formula
 from infrastructure.nodes.rounding import precision_of, rounded
 from infrastructure.nodes.state_fields import path_of
@@ -46,6 +46,17 @@ class CalculateField(LibraryNode):
         name="Calculate field",
         version=LIBRARY_VERSION,
         description="Computes fields from formulas such as ({price} - {cost}) / {price} * 100.",
+        example=example(
+            {
+                "calculateField": {
+                    "calculations": [
+                        {"outputField": "margin", "formula": "({price} - {cost}) / {price} * 100", "precision": 1}
+                    ]
+                }
+            },
+            price=80,
+            cost=60,
+        ),
         edges=("success",),
         effect="none",
         parameters={

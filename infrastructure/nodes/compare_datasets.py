@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, fields, objects
 from infrastructure.nodes.joins import CONFLICTS, Join, Match, cut, prefer_second
@@ -28,6 +28,18 @@ class CompareDatasets(LibraryNode):
         name="Compare datasets",
         version=LIBRARY_VERSION,
         description="Appends, compares or joins two lists. no_matches: an empty keep_matches, if the step routes it.",
+        example=example(
+            {
+                "compareDatasets": {
+                    "mode": "enrich",
+                    "input1": "$.orders",
+                    "input2": "$.customers",
+                    "matchFields": [{"field1": "customer", "field2": "id"}],
+                }
+            },
+            orders=[{"customer": 7, "total": 20}],
+            customers=[{"id": 7, "name": "Ada"}],
+        ),
         outputs=("compareResult", "compareMetadata"),
         edges=("success", "no_matches"),
         exit_edges=("no_matches",),

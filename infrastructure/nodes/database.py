@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from domain.durations import iso, microseconds
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, example, invalid, shown
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.selections import MAX_RECORDS, selection_of
 from infrastructure.nodes.table_operations import READING, Outcome, Request, perform
@@ -44,6 +44,29 @@ class Database(OperationNode):
         name="Database",
         version=LIBRARY_VERSION,
         description="Finds, inserts, updates and deletes records in tables that are kept across runs.",
+        example=example(
+            {
+                "database": {
+                    "operation": "find",
+                    "table": "users",
+                    "query": {"email": "$.email"},
+                    "found?": [{"$.user": "$.dbRecord"}],
+                    "not_found?": [
+                        {
+                            "create": {
+                                "$node": "database",
+                                "operation": "insert",
+                                "table": "users",
+                                "data": {"email": "$.email"},
+                                "error?": "$fail",
+                            }
+                        }
+                    ],
+                    "error?": "$fail",
+                }
+            },
+            email="ada@example.org",
+        ),
         outputs=tuple(dict.fromkeys(key for keys in _KEYS.values() for key in keys)),
         edges=("found", "not_found", "success"),
         exit_edges=("not_found",),

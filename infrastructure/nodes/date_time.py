@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, bad_parameter
+from infrastructure.nodes.base import LIBRARY_VERSION, bad_parameter, example
 from infrastructure.nodes.date_arithmetic import EXTRACTS, ROUNDINGS, UNITS, WEEKDAYS
 from infrastructure.nodes.date_operations import COMPARISONS, OPERATIONS, NoDate, Outcome, Request
 from infrastructure.nodes.date_values import check_format, zone
@@ -37,6 +37,18 @@ class DateTime(FieldNode):
         name="Date and time",
         version=LIBRARY_VERSION,
         description="Date arithmetic. Dates are ISO 8601 text or epoch milliseconds, or read by inputFormat.",
+        example=example(
+            {
+                "dateTime": {
+                    "operation": "add",
+                    "value": "$.ordered",
+                    "amount": 14,
+                    "unit": "days",
+                    "outputField": "due",
+                }
+            },
+            ordered="2026-11-22",
+        ),
         outputs=("dateTimeResult", *_KEYS.values()),
         edges=("success", *_ANSWERS, "is_valid", "is_invalid"),
         effect="none",

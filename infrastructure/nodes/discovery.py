@@ -8,13 +8,13 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -106,9 +106,18 @@ def checked_metadata(node_class: type[WorkflowNode]) -> NodeMetadata:
         raise InvalidNode(f"{name} can't have the id {metadata.id!r}: an id has letters, digits, `_` and `-` only.")
     if not VERSION.fullmatch(metadata.version):
         raise InvalidNode(f"{name} can't have the version {metadata.version!r}: write three numbers, such as 1.0.0.")
+    if metadata.example is not None and not _is_example(metadata.example):
+        raise InvalidNode(
+            f"The example of {name} is {{'workflow': [steps], 'initialState': {{…}}}}, the latter at will."
+        )
     if inspect.isabstract(node_class):
         raise InvalidNode(f"{name} has no `execute`, which is what a node does.")
     return metadata
+
+
+def _is_example(example: Mapping[str, Any]) -> bool:
+    steps, state = example.get("workflow"), example.get("initialState", {})
+    return isinstance(steps, list) and isinstance(state, dict) and example.keys() <= {"workflow", "initialState"}
 
 
 def plugins(group: str) -> Iterator[EntryPoint]:

@@ -8,7 +8,15 @@ from domain.errors import StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.patches import apply, assignment
 from domain.paths import Path, parse_field
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, bad_parameter, invalid, shown
+from infrastructure.nodes.base import (
+    LIBRARY_VERSION,
+    LibraryNode,
+    WritesNothing,
+    bad_parameter,
+    example,
+    invalid,
+    shown,
+)
 from infrastructure.nodes.conversions import CONVERSIONS, to_object
 
 if TYPE_CHECKING:
@@ -29,6 +37,9 @@ class EditFields(LibraryNode):
         name="Edit fields",
         version=LIBRARY_VERSION,
         description="Sets fields in the state, converted to the type that each asks for.",
+        example=example(
+            {"editFields": {"fieldsToSet": [{"name": "customer.age", "value": "$.age", "type": "number"}]}}, age="36"
+        ),
         edges=("success",),
         effect="none",
         parameters={

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -19,6 +19,7 @@ class Empty(LibraryNode):
         name="Empty",
         version=LIBRARY_VERSION,
         description="Does nothing.",
+        example=example("empty"),
         outputs=(),
         edges=("nothing",),
         effect="none",

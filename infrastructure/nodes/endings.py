@@ -8,7 +8,7 @@ import msgspec
 
 from domain.errors import ErrorInfo
 from domain.node import Answer, Edge, End, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -22,6 +22,10 @@ class Fail(LibraryNode):
         name="Fail",
         version=LIBRARY_VERSION,
         description="Fails the execution, unless its error? route leads on.",
+        example=example(
+            {"fail": {"message": "{{$.missing}} is out of stock", "code": "OUT_OF_STOCK", "type": "validation"}},
+            missing="tea",
+        ),
         outputs=(),
         edges=(),
         effect="none",
@@ -57,6 +61,7 @@ class Finish(LibraryNode):
         name="End",
         version=LIBRARY_VERSION,
         description="Completes the execution, first storing result under the state key of that name.",
+        example=example({"end": {"result": {"total": "$.total"}}}, total=25),
         outputs=("result",),
         edges=(),
         effect="none",

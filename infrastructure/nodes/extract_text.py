@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, shown
 from infrastructure.nodes.patterns import MAX_MATCHES, Pattern, flags_of
 from infrastructure.nodes.state_fields import FieldNode, path_of, store
 from infrastructure.nodes.string_operations import subject
@@ -36,6 +36,17 @@ class ExtractText(FieldNode):
         name="Extract text",
         version=LIBRARY_VERSION,
         description="Finds pieces of a text, which is named by field or given as text.",
+        example=example(
+            {
+                "extractText": {
+                    "method": "extractAll",
+                    "text": "$.mail",
+                    "extractType": "email",
+                    "outputField": "addresses",
+                }
+            },
+            mail="Write to ada@example.org or alan@example.org.",
+        ),
         outputs=("extractedText",),
         edges=("success", "not_found"),
         exit_edges=("not_found",),

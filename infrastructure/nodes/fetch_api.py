@@ -14,7 +14,7 @@ from domain import json
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.addresses import HostPatterns
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid
 from infrastructure.nodes.connecting import ExchangeFailed, Resolve, resolve_host
 from infrastructure.nodes.exchange import Door, Request, Response
 from infrastructure.nodes.outward import OutwardNode, timeout_s
@@ -51,6 +51,17 @@ class FetchApi(OutwardNode):
         name="Fetch API",
         version=LIBRARY_VERSION,
         description="Makes an HTTP request.",
+        example=example(
+            {
+                "fetchApi": {
+                    "url": "https://api.example.org/orders/{{$.id}}",
+                    "$retry": {"maxAttempts": 3, "delay": "1s"},
+                    "success?": [{"$.order": "$.apiResponse"}],
+                    "error?": [{"log": {"message": "{{error.message}}", "level": "error"}}],
+                }
+            },
+            id="a1",
+        ),
         outputs=("fetchResponse", "fetchStatus", "fetchHeaders", "apiResponse", "apiStatus", "apiHeaders"),
         edges=("success", "clientError", "serverError"),
         effect="writes",

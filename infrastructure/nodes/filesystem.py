@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, as_text, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, as_text, example, invalid
 from infrastructure.nodes.files import MAX_READ_BYTES, RootedFiles
 
 if TYPE_CHECKING:
@@ -54,6 +54,17 @@ class Filesystem(OperationNode):
         name="Filesystem",
         version=LIBRARY_VERSION,
         description="Reads and writes files under one root.",
+        example=example(
+            {
+                "filesystem": {
+                    "operation": "read",
+                    "path": "orders.json",
+                    "success?": [{"$.orders": "$.fileContent"}],
+                    "not_exists?": [{"$.orders": "[]"}],
+                    "error?": "$fail",
+                }
+            }
+        ),
         outputs=tuple(dict.fromkeys(_KEYS.values())),
         edges=("success", "exists", "not_exists"),
         exit_edges=("not_exists",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, items_of
 from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions
 
 if TYPE_CHECKING:
@@ -20,6 +20,17 @@ class Filter(LibraryNode):
         name="Filter",
         version=LIBRARY_VERSION,
         description="Splits items by conditions on their fields.",
+        example=example(
+            {
+                "filter": {
+                    "items": "$.orders",
+                    "conditions": [{"field": "total", "operation": "gte", "value": 10}],
+                    "passed?": [{"$.large": "$.filterPassed"}],
+                    "filtered?": [{"$.large": []}],
+                }
+            },
+            orders=[{"id": "a1", "total": 20}, {"id": "a2", "total": 5}],
+        ),
         inputs=("items",),
         outputs=("filterPassed", "filterFiltered", "filterStats"),
         edges=("passed", "filtered"),

@@ -13,7 +13,7 @@ import msgspec
 from domain.node import Answer, Edge, Fork, NodeMetadata, Parameter, Pass
 from domain.operators import finish
 from domain.position import pass_data
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,6 +85,17 @@ class Each(Iterator):
         name="Each",
         version=LIBRARY_VERSION,
         description="Runs its body once per element of a list.",
+        example=example(
+            {
+                "each...": {
+                    "items": "$.orders",
+                    "as": "order",
+                    "loop?": [{"log": {"message": "Order {{$.order.id}}"}}],
+                    "done?": [],
+                }
+            },
+            orders=[{"id": "a1"}, {"id": "a2"}],
+        ),
         outputs=("currentItem", "currentIndex"),
         edges=("loop", "current-item", "done", "complete"),
         effect="none",
@@ -115,7 +126,15 @@ class Each(Iterator):
 class EveryArrayItem(Each):
     """`each` under its original name."""
 
-    metadata = msgspec.structs.replace(Each.metadata, id="every-array-item", name="Every array item")
+    metadata = msgspec.structs.replace(
+        Each.metadata,
+        id="every-array-item",
+        name="Every array item",
+        example=example(
+            {"every-array-item...": {"items": "$.tags", "current-item?": [{"log": {"message": "{{$.currentItem}}"}}]}},
+            tags=["new", "sale"],
+        ),
+    )
 
 
 class Range(Iterator):
@@ -126,6 +145,9 @@ class Range(Iterator):
         name="Range",
         version=LIBRARY_VERSION,
         description="Runs its body for the numbers from start up to but without stop.",
+        example=example(
+            {"range...": {"start": 1, "stop": 4, "as": "page", "loop?": [{"log": {"message": "Page {{$.page}}"}}]}}
+        ),
         outputs=("rangeValue", "rangeIndex"),
         edges=("loop", "current_step", "done", "complete"),
         effect="none",
@@ -180,6 +202,10 @@ class Batch(Iterator):
         name="Batch",
         version=LIBRARY_VERSION,
         description="Runs its body once per group of at most size elements of a list.",
+        example=example(
+            {"batch...": {"items": "$.rows", "size": 2, "loop?": [{"log": {"message": "{{$.currentBatch}}"}}]}},
+            rows=[1, 2, 3],
+        ),
         outputs=("currentBatch", "currentBatchIndex"),
         edges=("loop", "done", "complete"),
         effect="none",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MAX_PATH, MISSING, QUOTED, Path, get, parse_field
-from infrastructure.nodes.base import LIBRARY_VERSION, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
 from infrastructure.nodes.conversions import parse_json
 from infrastructure.nodes.state_fields import FieldNode, data_before, path_of, store
 
@@ -27,6 +27,17 @@ class JsonExtract(FieldNode):
         name="Extract JSON",
         version=LIBRARY_VERSION,
         description="Takes a value out of data by its path and stores it.",
+        example=example(
+            {
+                "jsonExtract": {
+                    "data": "$.answer",
+                    "path": "orders[0].id",
+                    "outputField": "first",
+                    "not_found?": [{"$.first": None}],
+                }
+            },
+            answer={"orders": [{"id": "a1"}]},
+        ),
         outputs=(),
         edges=("success", "not_found"),
         exit_edges=("not_found",),

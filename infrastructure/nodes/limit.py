@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, items_of
 from infrastructure.nodes.companions import whole
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class Limit(LibraryNode):
         name="Limit",
         version=LIBRARY_VERSION,
         description="Keeps the first or last items. all_items: nothing was cut, if the step routes it.",
+        example=example({"limit": {"items": "$.scores", "maxItems": 3, "keepFrom": "end"}}, scores=[4, 8, 15, 16, 23]),
         inputs=("items",),
         outputs=("limitedItems", "limitCount", "limitOriginalCount"),
         edges=("success", "all_items"),

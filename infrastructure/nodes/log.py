@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -21,6 +21,11 @@ class Log(LibraryNode):
         name="Log",
         version=LIBRARY_VERSION,
         description="Writes one line to the execution's log. Further parameters become fields of the line.",
+        example=example(
+            {"log": {"message": "Charged {{$.amount}}", "level": "info", "customer": "$.customer"}},
+            amount=20,
+            customer="Ada",
+        ),
         outputs=("lastLoggedMessage",),
         edges=("success",),
         effect="none",

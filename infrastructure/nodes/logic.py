@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.comparison import contains, equal, order, truth
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,6 +99,17 @@ class Logic(LibraryNode):
         name="Logic",
         version=LIBRARY_VERSION,
         description="Decides by the truth value of an operation. As a loop, its true? is the body.",
+        example=example(
+            {
+                "logic": {
+                    "operation": "greater",
+                    "values": ["$.total", 100],
+                    "true?": [{"$.discount": 10}],
+                    "false?": [{"$.discount": 0}],
+                }
+            },
+            total=120,
+        ),
         outputs=("logicResult",),
         edges=("true", "false"),
         effect="none",

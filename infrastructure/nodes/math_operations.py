@@ -11,7 +11,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.operators import finish
 from domain.paths import MISSING
 from infrastructure.nodes.arithmetic import fold
-from infrastructure.nodes.base import LIBRARY_VERSION, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, shown
 from infrastructure.nodes.rounding import precision_of, rounded, rounded_down, rounded_up
 from infrastructure.nodes.state_fields import FieldNode, path_of, read, store
 
@@ -55,6 +55,18 @@ class MathOperations(FieldNode):
         name="Math operations",
         version=LIBRARY_VERSION,
         description="Arithmetic on one field, on two or more, or over all of a list of fields.",
+        example=example(
+            {
+                "mathOperations": {
+                    "operation": "average",
+                    "mode": "aggregate",
+                    "fields": ["scores"],
+                    "outputField": "mean",
+                    "precision": 1,
+                }
+            },
+            scores=[4, 8, 15],
+        ),
         outputs=("mathOperationsResult",),
         edges=("success",),
         effect="none",

@@ -11,7 +11,7 @@ from domain.json import MAX_DEPTH
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.patches import apply, assignment
 from domain.paths import MISSING, Path, get
-from infrastructure.nodes.base import LIBRARY_VERSION, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.derived_fields import DerivedFieldNode
 from infrastructure.nodes.fields import without
@@ -31,6 +31,18 @@ class ObjectUtilities(DerivedFieldNode):
         name="Object utilities",
         version=LIBRARY_VERSION,
         description="One operation on an object of the state, whose result goes to <field>_<operation>.",
+        example=example(
+            {
+                "objectUtilities": {
+                    "operation": "merge",
+                    "field": "defaults",
+                    "mergeWith": "$.chosen",
+                    "outputField": "options",
+                }
+            },
+            defaults={"size": "M", "colour": "red"},
+            chosen={"size": "L"},
+        ),
         outputs=("objectUtilResult",),
         edges=("success", "not_found"),
         exit_edges=("not_found",),

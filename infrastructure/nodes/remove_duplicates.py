@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure import table_history
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.fields import Field, check_work, fields, only, without
 from infrastructure.nodes.past_items import MAX_HISTORY, Past, scope_of
@@ -45,6 +45,17 @@ class RemoveDuplicates(LibraryNode):
         name="Remove duplicates",
         version=LIBRARY_VERSION,
         description="Drops repeated items, keeping the first, within one input or over all executions.",
+        example=example(
+            {
+                "removeDuplicates": {
+                    "items": "$.contacts",
+                    "compareMode": "selected_fields",
+                    "fieldsToCompare": ["email"],
+                    "kept?": [{"$.contacts": "$.keptItems"}],
+                }
+            },
+            contacts=[{"email": "a@example.org"}, {"email": "a@example.org"}],
+        ),
         inputs=("items",),
         outputs=("keptItems", "discardedItems", "deduplicationSummary"),
         edges=("kept", "discarded", "cleared"),

@@ -12,7 +12,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING, get, parse_field
 from domain.scope import Scope
 from domain.templates import Hole, joined, split_template
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example
 from infrastructure.nodes.resources import IDENTITY, PATH, ResourceNode, text_of
 
 if TYPE_CHECKING:
@@ -36,6 +36,17 @@ class ResourceInterpolate(ResourceNode):
         name="Resource: interpolate",
         version=LIBRARY_VERSION,
         description="Fills the {{ … }} of a stored text with values; missing ones give empty text and are listed.",
+        example=example(
+            {
+                "resource-interpolate": {
+                    "path": "mails/welcome.txt",
+                    "state": {"name": "$.customer"},
+                    "success?": [{"$.text": "$.interpolatedContent"}],
+                    "not_found?": [{"$.text": "Welcome!"}],
+                }
+            },
+            customer="Ada",
+        ),
         outputs=("interpolatedContent", "interpolationStats"),
         edges=("success", "not_found"),
         exit_edges=("not_found",),

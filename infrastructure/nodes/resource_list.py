@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure import table_resources
-from infrastructure.nodes.base import LIBRARY_VERSION, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
 from infrastructure.nodes.companions import whole
 from infrastructure.nodes.resources import TYPES, ResourceNode
 
@@ -26,6 +26,17 @@ class ResourceList(ResourceNode):
         name="Resource: list",
         version=LIBRARY_VERSION,
         description="Lists stored resources by type, tags and text.",
+        example=example(
+            {
+                "resource-list": {
+                    "type": "prompt",
+                    "search": "welcome",
+                    "limit": 10,
+                    "success?": [{"$.prompts": "$.resourceList"}],
+                    "empty?": [{"$.prompts": []}],
+                }
+            }
+        ),
         outputs=("resourceList", "resourceCount"),
         edges=("success", "empty"),
         exit_edges=("empty",),

@@ -10,7 +10,7 @@ import msgspec
 from domain import json
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION
+from infrastructure.nodes.base import LIBRARY_VERSION, example
 from infrastructure.nodes.resources import IDENTITY, PATH, ResourceNode, text_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ class ResourceRead(ResourceNode):
         name="Resource: read",
         version=LIBRARY_VERSION,
         description="Reads a stored resource as text, JSON or base64.",
+        example=example(
+            {
+                "resource-read": {
+                    "path": "settings/shop.json",
+                    "responseType": "json",
+                    "success?": [{"$.shop": "$.resourceContent"}],
+                    "not_found?": [{"$.shop": {}}],
+                }
+            }
+        ),
         outputs=("resourceContent", "resourceMetadata"),
         edges=("success", "not_found"),
         exit_edges=("not_found",),

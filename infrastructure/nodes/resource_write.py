@@ -11,7 +11,7 @@ from domain.durations import iso, microseconds
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure import table_resources
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, shown
 from infrastructure.nodes.resources import (
     BINARY,
     IDENTITY,
@@ -56,6 +56,18 @@ class ResourceWrite(ResourceNode):
         name="Resource: write",
         version=LIBRARY_VERSION,
         description="Creates or replaces a stored resource.",
+        example=example(
+            {
+                "resource-write": {
+                    "path": "reports/{{$.day}}.json",
+                    "content": {"total": "$.total"},
+                    "type": "data",
+                    "error?": "$fail",
+                }
+            },
+            day="2026-11-22",
+            total=25,
+        ),
         outputs=("writtenResource", "writtenResourceId"),
         edges=("created", "updated"),
         effect="writes",

@@ -11,7 +11,7 @@ import msgspec
 from domain.durations import iso, microseconds
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
 from infrastructure.nodes.mail import Letter, MailServer, addresses, one_line, written
 
 if TYPE_CHECKING:
@@ -32,6 +32,17 @@ class SendEmail(LibraryNode):
         name="Send e-mail",
         version=LIBRARY_VERSION,
         description="Sends mail by SMTP.",
+        example=example(
+            {
+                "sendEmail": {
+                    "to": "$.customer.email",
+                    "subject": "Your order",
+                    "body": "Thank you, {{$.customer.name}}.",
+                    "error?": [{"log": {"message": "{{error.message}}", "level": "error"}}],
+                }
+            },
+            customer={"name": "Ada", "email": "ada@example.org"},
+        ),
         outputs=("lastEmailSent",),
         edges=("success", "config_error"),
         effect="writes",
@@ -75,7 +86,14 @@ class SendEmail(LibraryNode):
 class SendEmailDashed(SendEmail):
     """`sendEmail` under its other name."""
 
-    metadata = msgspec.structs.replace(SendEmail.metadata, id="send-email")
+    metadata = msgspec.structs.replace(
+        SendEmail.metadata,
+        id="send-email",
+        example=example(
+            {"send-email": {"to": ["$.email"], "subject": "Hello", "body": "Welcome.", "error?": "$fail"}},
+            email="ada@example.org",
+        ),
+    )
 
 
 def _letter(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.comparison import number
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, items_of, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, shown
 from infrastructure.nodes.chance import shuffled
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, objects
@@ -30,6 +30,10 @@ class Sort(LibraryNode):
         name="Sort",
         version=LIBRARY_VERSION,
         description="Orders items by their fields: stable, text without case, null and missing last.",
+        example=example(
+            {"sort": {"items": "$.orders", "fieldsToSortBy": [{"fieldName": "total", "order": "descending"}]}},
+            orders=[{"id": "a1", "total": 5}, {"id": "a2", "total": 20}],
+        ),
         inputs=("items",),
         outputs=("sortedItems",),
         edges=("success",),

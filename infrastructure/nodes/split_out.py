@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING, Path, get
 from infrastructure.nodes.allowance import Allowance, weight_of
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, items_of, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, shown
 from infrastructure.nodes.state_fields import path_of, read
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ class SplitOut(LibraryNode):
         name="Split out",
         version=LIBRARY_VERSION,
         description="One item for each element of a list, with the other fields of the object that holds it.",
+        example=example(
+            {"splitOut": {"arrayPath": "lines", "as": "line", "data": "$.order"}},
+            order={"id": "a1", "lines": [{"sku": "tea"}, {"sku": "milk"}]},
+        ),
         inputs=("items",),
         outputs=("splitOutResult", "splitOutCount"),
         edges=("success", "empty"),

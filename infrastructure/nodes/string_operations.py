@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid
 from infrastructure.nodes.state_fields import FieldNode, path_of, read, store
 from infrastructure.nodes.text_operations import OPERATIONS
 
@@ -24,6 +24,10 @@ class StringOperations(FieldNode):
         name="String operations",
         version=LIBRARY_VERSION,
         description="One operation on one text, which is named by field or given as value.",
+        example=example(
+            {"stringOperations": {"operation": "slugify", "value": "$.title", "outputField": "slug"}},
+            title="What is new in Clew",
+        ),
         outputs=("stringOperationResult",),
         edges=("success",),
         effect="none",

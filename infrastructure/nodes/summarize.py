@@ -8,7 +8,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure.nodes.aggregations import Aggregation, Names, check_distinct, compile_aggregation
 from infrastructure.nodes.allowance import MAX_FIELDS, Allowance
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of
 from infrastructure.nodes.fields import Field, check_work, fields, objects
 from infrastructure.nodes.sameness import keys_of
 
@@ -38,6 +38,18 @@ class Summarize(LibraryNode):
         name="Summarize",
         version=LIBRARY_VERSION,
         description="Groups items and aggregates their fields. The overall values go into the state by their names.",
+        example=example(
+            {
+                "summarize": {
+                    "items": "$.orders",
+                    "fieldsToSummarize": [
+                        {"fieldToAggregate": "total", "aggregation": "sum", "outputFieldName": "revenue"}
+                    ],
+                    "fieldsToSplitBy": ["country"],
+                }
+            },
+            orders=[{"country": "NO", "total": 20}, {"country": "NO", "total": 5}],
+        ),
         inputs=("items",),
         edges=("success",),
         effect="none",

@@ -11,7 +11,7 @@ from domain.errors import ErrorInfo, StepFailure
 from domain.expressions import Expression, InvalidExpression, compile_expression, javascript
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.scope import NOTHING, Scope
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, invalid, shown
 from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions
 
 if TYPE_CHECKING:
@@ -32,6 +32,20 @@ class Switch(LibraryNode):
         name="Switch",
         version=LIBRARY_VERSION,
         description="Picks an edge by rules or by an expression.",
+        example=example(
+            {
+                "switch": {
+                    "item": "$.order",
+                    "rules": [
+                        {"outputKey": "large", "conditions": [{"field": "total", "operation": "gt", "value": 100}]}
+                    ],
+                    "fallbackOutput": "small",
+                    "large?": [{"$.shipping": 0}],
+                    "small?": [{"$.shipping": 5}],
+                }
+            },
+            order={"total": 120},
+        ),
         outputs=("switchResult", "selectedEdge", "matchedRule"),
         effect="none",
         parameters={

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain import json
 from domain.comparison import kind
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, invalid
 from infrastructure.nodes.conversions import parse_json
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class Transform(LibraryNode):
         name="Transform",
         version=LIBRARY_VERSION,
         description="One simple conversion of one value.",
+        example=example(
+            {"transform": {"operation": "parse", "data": "$.text", "success?": [{"$.order": "$.transformResult"}]}},
+            text='{"id": "a1"}',
+        ),
         outputs=("transformResult",),
         edges=("success",),
         effect="none",

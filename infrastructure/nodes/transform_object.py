@@ -9,7 +9,7 @@ from domain.comparison import kind
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure.nodes.allowance import Allowance
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.reshaping import JsonObject, everywhere, flatten, omit, pick, rename, unflatten
 from infrastructure.nodes.state_fields import data_before
@@ -33,6 +33,10 @@ class TransformObject(LibraryNode):
         name="Transform object",
         version=LIBRARY_VERSION,
         description="Reshapes an object. Of the whole state, which it falls back to, only pick has a result.",
+        example=example(
+            {"transformObject": {"operation": "pick", "data": "$.order", "keys": ["id", "total"]}},
+            order={"id": "a1", "total": 20, "note": "ring twice"},
+        ),
         outputs=("transformedObject",),
         edges=("success",),
         effect="none",

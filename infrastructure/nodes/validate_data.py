@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.comparison import kind
 from domain.durations import iso, microseconds
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
 from infrastructure.nodes.conversions import parse_json
 from infrastructure.nodes.judgements import by_expression, by_schema
 from infrastructure.nodes.validations import FIELD_CHECKS, ROOT, Failure, check_fields, failure
@@ -30,6 +30,18 @@ class ValidateData(LibraryNode):
         name="Validate data",
         version=LIBRARY_VERSION,
         description="Checks data, item by item if it is a list, and lists what is wrong with it.",
+        example=example(
+            {
+                "validateData": {
+                    "validationType": "required_fields",
+                    "data": "$.order",
+                    "requiredFields": ["id", "customer.email"],
+                    "valid?": [{"$.ok": True}],
+                    "invalid?": [{"log": {"message": "{{$.validationErrors}}", "level": "warn"}}],
+                }
+            },
+            order={"id": "a1"},
+        ),
         inputs=("data",),
         outputs=("validationResult", "validationErrors", "parsedJson"),
         edges=("valid", "invalid"),

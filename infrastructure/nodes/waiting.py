@@ -8,7 +8,7 @@ import jsonschema_rs
 
 from domain.durations import microseconds, milliseconds
 from domain.node import Answer, NodeMetadata, Parameter, Park
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
 from infrastructure.nodes.instants import instant, not_an_instant
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Wait(LibraryNode):
         name="Wait",
         version=LIBRARY_VERSION,
         description="Parks for a duration, or until a time.",
+        example=example({"wait": {"for": "1h"}}),
         outputs=(),
         edges=("done",),
         effect="none",
@@ -108,6 +109,17 @@ class Signal(LibraryNode):
         name="Signal",
         version=LIBRARY_VERSION,
         description="Parks until a signal of this name comes; its payload is the edge data.",
+        example=example(
+            {
+                "signal": {
+                    "name": "paid",
+                    "schema": {"type": "object", "required": ["amount"]},
+                    "timeout": "3d",
+                    "received?": [{"$.payment": "{{input}}"}],
+                    "timeout?": "$fail",
+                }
+            }
+        ),
         outputs=(),
         edges=("received", "timeout"),
         exit_edges=("timeout",),
@@ -139,6 +151,18 @@ class Approval(LibraryNode):
         name="Approval",
         version=LIBRARY_VERSION,
         description="Parks until a person chooses; the choice is the edge.",
+        example=example(
+            {
+                "approval": {
+                    "title": "Release {{$.release}}?",
+                    "timeout": "2d",
+                    "approve?": [{"$.released": True}],
+                    "reject?": "$fail",
+                    "timeout?": "$fail",
+                }
+            },
+            release="1.2.0",
+        ),
         outputs=(),
         exit_edges=("timeout",),
         effect="none",

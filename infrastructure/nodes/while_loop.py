@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.comparison import truth
 from domain.node import Answer, NodeMetadata, Parameter, Pass
-from infrastructure.nodes.base import LIBRARY_VERSION, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, shown
 from infrastructure.nodes.iterators import Iterator, finished, index_of
 from infrastructure.nodes.logic import COMPARISONS, evaluate, is_operation, operation_named
 
@@ -27,6 +27,7 @@ class While(Iterator):
         name="While",
         version=LIBRARY_VERSION,
         description="Runs its body as long as a condition holds, resolved anew before each pass.",
+        example=example({"while...": {"condition": "$.stock < 10", "loop?": [{"$.stock": "$.stock + 4"}]}}, stock=1),
         outputs=(_ITERATION_KEY,),
         edges=("loop", "do", "done", "complete"),
         effect="none",

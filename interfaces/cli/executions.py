@@ -103,12 +103,14 @@ def state(place: Place, execution_id: str, at: str | None, as_json: bool) -> Non
 @json_option
 @place_options
 def nodes(place: Place, node_id: str | None, as_json: bool) -> None:
-    """List the nodes that workflows can use, or show one.
+    """List the nodes that workflows can use, or show one with its parameters, edges and an example.
 
-    Those of this machine (the library, --nodes, installed packages); with --url those of that server.
+    Those of this machine (the library, --nodes, installed packages); with --url those of that server. An ID that there
+    is none of ends with 4, and with the ids that are nearest to it.
     """
+    from interfaces.cli.catalogue import print_node, print_nodes
     from interfaces.cli.sources import reading
-    from interfaces.cli.tables import print_json, print_node, print_nodes
+    from interfaces.cli.tables import print_json
 
     if not place.url:
         place = place._replace(store="memory:")  # nodes are not kept in a store

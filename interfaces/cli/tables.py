@@ -49,7 +49,7 @@ def print_json(value: Any) -> None:
 
 def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
     """The list of executions."""
-    table = _table("EXECUTION", "WORKFLOW", "STATUS", "VERSION", "STARTED", "ENDED", "ERROR")
+    table = table_of("EXECUTION", "WORKFLOW", "STATUS", "VERSION", "STARTED", "ENDED", "ERROR")
     for item in items:
         table.add_row(
             plain(item["executionId"]),
@@ -60,7 +60,7 @@ def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
             _time(item.get("endTime")),
             plain(item.get("errorCode") or ""),
         )
-    _print(table)
+    draw(table)
 
 
 def print_workflows(items: Iterable[Mapping[str, Any]]) -> None:
@@ -94,7 +94,7 @@ def print_versions(items: Iterable[Mapping[str, Any]]) -> None:
 def print_events(items: Sequence[Mapping[str, Any]]) -> None:
     """A page of a history."""
     branched = any(event.get("branch") for event in items)
-    table = _table("VERSION", "TIME", "EVENT", *(["BRANCH"] if branched else []), "STEP", "VISIT", "WHAT")
+    table = table_of("VERSION", "TIME", "EVENT", *(["BRANCH"] if branched else []), "STEP", "VISIT", "WHAT")
     names = names_in(items)
     for event in items:
         style = EVENT_STYLES.get(str(event["type"]), "")
@@ -107,48 +107,7 @@ def print_events(items: Sequence[Mapping[str, Any]]) -> None:
             str(event.get("visit", "")),
             Text(gist(event)),
         )
-    _print(table)
-
-
-def print_nodes(nodes: Iterable[Mapping[str, Any]]) -> None:
-    """The list of nodes."""
-    table = _table("NODE", "VERSION", "EFFECT", "EDGES", "DESCRIPTION")
-    for node in nodes:
-        edges = node.get("edges")
-        shown = "any" if edges is None else plain(", ".join(edges))
-        described = plain(node.get("description", ""))
-        table.add_row(plain(node["id"]), plain(node["version"]), plain(node["effect"]), shown, described)
-    _print(table)
-
-
-def print_node(node: Mapping[str, Any]) -> None:
-    """One node, with its parameters."""
-    edges = node.get("edges")
-    _print(
-        _card(
-            [
-                ("node", plain(node["id"])),
-                ("name", plain(node["name"])),
-                ("version", plain(node["version"])),
-                ("description", plain(node.get("description", ""), longest=500)),
-                ("effect", plain(node["effect"])),
-                ("edges", "any" if edges is None else plain(", ".join(edges))),
-                ("source", plain(node["source"], longest=500)),
-            ]
-        )
-    )
-    parameters = node.get("parameters")
-    if parameters is None:
-        _print(Text("It takes any parameters."))
-        return
-    table = _table("PARAMETER", "TYPES", "DEFAULT", "DESCRIPTION")
-    for name, parameter in parameters.items():
-        default = (
-            "required" if parameter.get("required") else plain(parameter["default"]) if "default" in parameter else ""
-        )
-        types = plain(", ".join(parameter.get("types") or ["any"]))
-        table.add_row(plain(name), types, default, plain(_described(parameter)))
-    _print(table)
+    draw(table)
 
 
 def print_execution(execution: Mapping[str, Any]) -> None:
@@ -172,9 +131,9 @@ def print_execution(execution: Mapping[str, Any]) -> None:
     rows += [("label", f"{plain(name)}={plain(text)}") for name, text in (execution.get("labels") or {}).items()]
     if execution.get("error"):
         rows.append(("error", Text(error_in_words(execution["error"]), style="red")))
-    _print(_card(rows))
+    draw(card_of(rows))
     if "finalState" in execution:
-        _print(Text("final state", style="bold"))
+        draw(Text("final state", style="bold"))
         print_json(execution["finalState"])
 
 
@@ -183,12 +142,8 @@ def _branch(branch: Mapping[str, Any]) -> str:
     return f"{plain(branch['branch'])} at {plain(branch.get('step') or branch.get('address') or 'its end')}{waiting}"
 
 
-def _described(parameter: Mapping[str, Any]) -> str:
-    known = ", ".join(plain(value) for value in parameter.get("enum") or ())
-    return " ".join(part for part in (str(parameter.get("description", "")), f"[{known}]" if known else "") if part)
-
-
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
+    """An empty table with these headings."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         right = column in ("VERSION", "VISIT") and column != columns[1]
@@ -198,7 +153,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _card(rows: Sequence[tuple[str, str | Text]]) -> Table:
+def card_of(rows: Sequence[tuple[str, str | Text]]) -> Table:
+    """One thing: what there is to say of it, by name."""
     card = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     card.add_column(style="bold", no_wrap=True)
     card.add_column(overflow="fold")
@@ -216,7 +172,8 @@ def _time(time: str | None) -> str:
     return time[:WIRE_TIME].replace("T", " ") if time else ""
 
 
-def _print(what: Table | Text) -> None:
+def draw(what: Table | Text) -> None:
+    """Print to stdout, as wide as the terminal is."""
     width = None if sys.stdout.isatty() else WIDE
     console = Console(width=width, markup=False, highlight=False, emoji=False)
     with console.capture() as drawn:

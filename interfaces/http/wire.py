@@ -299,6 +299,13 @@ class BreakerBody(Body, frozen=True, kw_only=True):
     open_until: str | None
 
 
+class ExampleBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The part of a definition that shows a node in use."""
+
+    workflow: list[str | dict[str, Any]]
+    initial_state: dict[str, Any] | UnsetType = UNSET
+
+
 class NodeBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A node: its metadata, and where it came from. What it does not say is left out."""
 
@@ -313,6 +320,9 @@ class NodeBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     edges: list[str] | UnsetType | None = UNSET
     exit_edges: list[str] | UnsetType = UNSET
     parameters: dict[str, dict[str, Any]] | UnsetType | None = UNSET
+    extra: dict[str, Any] | UnsetType | None = UNSET
+    iterates: bool | UnsetType = UNSET
+    example: ExampleBody
     breaker: BreakerBody | UnsetType = UNSET
 
 
