@@ -27,7 +27,7 @@ from domain.durations import iso, microseconds
 from domain.errors import InvalidDefinition, NotFound, Unacceptable
 from domain.events import WorkflowPublished
 from domain.execution import Execution, Status
-from domain.problems import Problem, all_near, nearest
+from domain.problems import Problem, all_near
 from domain.program import Program
 from domain.publishing import LATEST
 from domain.versions import order

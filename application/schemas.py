@@ -4,48 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
+from application.examples import example_of
+from application.node_schemas import RESOLVED, described, node_form
+from application.option_schemas import BREAKER_FORM, DURATION, RETRY, Schema, option_forms, setting_forms
 from domain.compiler import ID
-from domain.node import NodeCatalog, NodeMetadata, Parameter
-from domain.options import OPTIONS, SETTINGS
-from domain.outline import DIRECTIVES, NAME, STEP_KEY
-from domain.versions import NAMED, VERSION
+from domain.node import NodeCatalog, NodeMetadata
+from domain.options import OPTIONS
+from domain.outline import DIRECTIVES, LOOP_MARK, NAME, STEP_KEY
+from domain.versions import VERSION
 
-Schema = dict[str, Any]
 SETTER_KEY: Final = r"^\$[.\[]"
-RESOLVED_TEXT: Final = r"^\$\.|^\$\[|\{\{"
-"""A text that is resolved just before the node runs, so that it can stand for a value of any type."""
-
-_OPTION_FORMS: Final[dict[str, Schema]] = {
-    "$node": {
-        "type": "string",
-        "pattern": f"^{NAME.pattern}(@{NAMED.pattern})?$",
-        "description": "The node that this step runs; `@1.2`: of this major version, and not older.",
-    },
-    "$retry": {"type": "object", "description": "How often and when a failed visit is tried again."},
-    "$timeout": {"$ref": "#/definitions/duration", "description": "How long one attempt may take."},
-    "$output": {
-        "anyOf": [{"type": "string", "minLength": 1}, {"const": False}],
-        "description": "The state key of the edge data, or false for none.",
-    },
-    "$locks": {
-        "type": "array",
-        "items": {"type": "string"},
-        "description": "State paths that one step at a time may use.",
-    },
-    "$onCrash": {"enum": ["again", "fail", "pause"], "description": "What a crash in the middle of a visit means."},
-    "$maxIterations": {"type": "integer", "minimum": 1, "description": "Most passes of one entry into this loop."},
-    "$concurrency": {"type": "integer", "minimum": 1, "description": "How many passes run together."},
-    "$breaker": {"type": "object", "description": "When the node is not tried for a while."},
-}
-_SETTING_FORMS: Final[dict[str, Schema]] = {
-    "timeout": {"$ref": "#/definitions/duration"},
-    "retry": {"type": "object"},
-    "maxSteps": {"type": "integer", "minimum": 1},
-    "maxIterations": {"type": "integer", "minimum": 1},
-    "onCriticalError": {"type": "string"},
-}
+LOOPED: Final = frozenset({"logic"})
+"""Nodes that are no iterators, and are used as a loop all the same."""
 
 
 def workflow_schema(nodes: NodeCatalog) -> Schema:
@@ -53,7 +23,7 @@ def workflow_schema(nodes: NodeCatalog) -> Schema:
 
     Whatever compiles is valid by it. It is no judge of what only the compiler can see: targets, expressions, reach.
     """
-    step = f"^{STEP_KEY.pattern}$"
+    known = _known(nodes)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": "workflow.schema.json",
@@ -61,94 +31,115 @@ def workflow_schema(nodes: NodeCatalog) -> Schema:
         "description": "A workflow definition: steps that run nodes, and the edges between them.",
         "type": "object",
         "required": ["id", "name", "version", "workflow"],
-        "properties": {
-            "$schema": {"type": "string"},
-            "id": {"type": "string", "pattern": f"^{ID.pattern}$"},
-            "name": {"type": "string", "minLength": 1},
-            "version": {"type": "string", "pattern": f"^{VERSION.pattern}$"},
-            "description": {},
-            "initialState": {"type": "object", "description": "The state at the start, taken literally."},
-            "settings": {"type": "object", "properties": {name: _SETTING_FORMS.get(name, {}) for name in SETTINGS}},
-            "workflow": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/step"}},
-        },
+        "properties": _document(),
         "definitions": {
             "step": {
                 "anyOf": [
-                    {"type": "string", "pattern": f"^{NAME.pattern}$"},
+                    {"$ref": "#/definitions/node"},
                     {"allOf": [{"$ref": "#/definitions/steps"}, {"minProperties": 1}]},
                 ]
             },
             "steps": {
                 "type": "object",
-                "properties": _steps_by_name(nodes),
-                "patternProperties": {step: {"$ref": "#/definitions/configuration"}, SETTER_KEY: {}},
+                "properties": _steps(known),
+                "patternProperties": {
+                    f"^{STEP_KEY.pattern}$": {"$ref": "#/definitions/configuration"},
+                    SETTER_KEY: {"description": "What is stored at this path of the state."},
+                },
                 "additionalProperties": False,
             },
-            "configuration": _configuration(),
-            "route": {
-                "anyOf": [
-                    {"$ref": "#/definitions/steps"},
-                    {"type": "array", "items": {"$ref": "#/definitions/step"}},
-                    {"type": "string", "pattern": f"^{NAME.pattern}$"},
-                    {"enum": [None, *DIRECTIVES]},
-                ]
+            "configuration": _configuration(known),
+            "route": _route(),
+            "node": {
+                "description": "The id of a node, which runs without configuration where only its id is given.",
+                "anyOf": [{"enum": [node.id for node in known]}, {"type": "string", "pattern": f"^{NAME.pattern}$"}],
             },
-            "duration": {"type": ["integer", "number", "string"]},
-            **{f"node-{name}": _node_form(node) for name, node in _known(nodes)},
+            "resolved": RESOLVED,
+            "duration": DURATION,
+            "retry": RETRY,
+            "breaker": BREAKER_FORM,
+            **{f"node-{node.id}": node_form(node) for node in known},
         },
     }
 
 
-def _known(nodes: NodeCatalog) -> list[tuple[str, NodeMetadata]]:
-    found = [(name, nodes.find(name)) for name in sorted(nodes.names())]
-    return [(name, node.metadata) for name, node in found if node is not None]
+def _known(nodes: NodeCatalog) -> list[NodeMetadata]:
+    found = [nodes.find(name) for name in sorted(nodes.names())]
+    return [node.metadata for node in found if node is not None]
 
 
-def _steps_by_name(nodes: NodeCatalog) -> Schema:
-    """A key that is the name of a node runs it, unless `$node` says another: then its parameters are not this node's."""
-    forms: Schema = {}
-    for name, _ in _known(nodes):
-        form = {"if": {"required": ["$node"]}, "else": {"$ref": f"#/definitions/node-{name}"}}
-        forms[name] = form
-        forms[name + "..."] = form
-    return forms
-
-
-def _configuration() -> Schema:
-    options = "|".join(name.removeprefix("$") for name in OPTIONS)
+def _document() -> dict[str, Schema]:
     return {
-        "type": "object",
-        "properties": {name: _OPTION_FORMS[name] for name in OPTIONS},
-        "patternProperties": {r".\?$": {"$ref": "#/definitions/route"}, rf"^\$(?!(?:{options})$|.*\?$)": False},
+        "$schema": {"description": "Where an editor finds this schema."},
+        "id": {"type": "string", "pattern": f"^{ID.pattern}$"},
+        "name": {"type": "string", "minLength": 1},
+        "version": {"type": "string", "pattern": f"^{VERSION.pattern}$", "default": "1.0.0"},
+        "description": {"description": "For people."},
+        "initialState": {"type": "object", "description": "The state at the start, taken literally."},
+        "settings": {"type": "object", "properties": setting_forms(), "description": "Defaults for the run."},
+        "workflow": {
+            "description": "The steps, in order.",
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/definitions/step"},
+        },
     }
 
 
-def _node_form(metadata: NodeMetadata) -> Schema:
-    form: Schema = {"description": metadata.description or metadata.name}
-    properties: Schema = {}
-    for name, parameter in (metadata.parameters or {}).items():
-        for key in (name, *parameter.aliases):
-            properties[key] = _parameter_form(parameter)
-    for edge in (*(metadata.edges or ()), "error"):
-        properties[edge + "?"] = {"$ref": "#/definitions/route"}
-    form["properties"] = properties
-    return form
+def _steps(known: list[NodeMetadata]) -> dict[str, Schema]:
+    """A key that is the name of a node runs it, unless `$node` says another: then its parameters are not this node's.
+
+    Each is there as a loop too. Of the two forms an editor suggests the one that makes sense.
+    """
+    forms: dict[str, Schema] = {}
+    for node in known:
+        usual, other = (node.id + LOOP_MARK, node.id) if node.iterates else (node.id, node.id + LOOP_MARK)
+        shown = _shown(node)
+        forms[usual] = {
+            "description": described(node),
+            **({"examples": [shown[usual]]} if usual in shown else {}),
+            "allOf": [{"$ref": "#/definitions/configuration"}],
+            "if": {"required": ["$node"]},
+            "else": {"$ref": f"#/definitions/node-{node.id}"},
+        }
+        hidden = {} if node.id in LOOPED else {"doNotSuggest": True}
+        forms[other] = {"$ref": f"#/definitions/steps/properties/{usual}", **hidden}
+    return forms
 
 
-def _parameter_form(parameter: Parameter) -> Schema:
-    form: Schema = {}
-    if parameter.description:
-        form["description"] = parameter.description
-    if parameter.default is not msgspec.UNSET:
-        form["default"] = parameter.default
-    types = [kind for kind in parameter.types if kind != "any"]
-    if not types or "any" in parameter.types:
-        if parameter.enum:
-            form["examples"] = list(parameter.enum)
-        return form
-    whole: Schema = {"$ref": "#"} if parameter.definition else {"type": types}
-    choices: list[Schema] = [whole, {"type": "string", "pattern": RESOLVED_TEXT}]
-    if parameter.enum:
-        choices.insert(0, {"enum": list(parameter.enum)})
-    form["anyOf"] = choices
-    return form
+def _shown(node: NodeMetadata) -> dict[str, Any]:
+    """The configuration in the node's example, by the key that it has there: an editor puts it in whole."""
+    steps = [step for step in example_of(node)["workflow"] if isinstance(step, dict)]
+    return {key: config for step in steps for key, config in step.items()}
+
+
+def _configuration(known: list[NodeMetadata]) -> Schema:
+    options = "|".join(name.removeprefix("$") for name in OPTIONS)
+    return {
+        "type": "object",
+        "properties": option_forms(),
+        "patternProperties": {
+            r"[\s\S]\?$": {"$ref": "#/definitions/route"},
+            r"^\?$": False,
+            rf"^\$(?!(?:{options})$|[\s\S]*\?$)": False,
+        },
+        "allOf": [
+            {
+                "if": {"properties": {"$node": {"pattern": f"^{node.id}(?:@|$)"}}, "required": ["$node"]},
+                "then": {"$ref": f"#/definitions/node-{node.id}"},
+            }
+            for node in known
+        ],
+    }
+
+
+def _route() -> Schema:
+    return {
+        "description": "Where an edge leads: steps, the name of a step to jump to or of a node to run, null, or a word of $.",
+        "anyOf": [
+            {"$ref": "#/definitions/steps"},
+            {"type": "array", "items": {"$ref": "#/definitions/step"}},
+            {"$ref": "#/definitions/node"},
+            {"enum": [None, *DIRECTIVES]},
+        ],
+    }

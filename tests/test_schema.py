@@ -9,10 +9,15 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from application.schemas import workflow_schema
 from domain.compiler import compile_definition
 from domain.errors import InvalidDefinition
+from domain.node import Parameter
+from infrastructure.nodes.library import LIBRARY
+from infrastructure.nodes.registry import NodeRegistry
 from interfaces.bootstrap import library_nodes
 from interfaces.schema import rendered
+from tests.support.workflows import Script, problems_of, scripted
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "schemas" / "workflow.schema.json"
@@ -57,6 +62,23 @@ GOOD: dict[str, dict[str, Any]] = {
     "options": workflow({"empty": {"$timeout": "5s", "$output": False, "$onCrash": "fail", "$maxIterations": 5}}),
     "settings": workflow("empty", settings={"maxSteps": 10, "timeout": "1s"}),
     "keys it does not know": workflow("empty", author="somebody"),
+    "a value that is not known": workflow({"log": {"level": "loud"}}),
+    "aliases": workflow({"each...": {"items": [], "itemKey": "a", "indexKey": "b", "loop?": {}}}),
+    "a required parameter by its alias": workflow({"jsonExtract": {"extractionPath": "a", "data": {}}}),
+    "an object where a list holds a reference": workflow({"logic": {"operation": "and", "values": {"a": ["$.n"]}}}),
+    "a comment": workflow({"limit": {"items": [], "maxItems": 1, "_why": 5}}),
+    "further parameters": workflow({"log": {"message": "x", "customer": {"id": 1}}}),
+    "parameters that are gone": workflow({"aggregate": {"items": [], "includeBinaries": 5}}),
+    "a retry policy": workflow(
+        {
+            "empty": {
+                "$retry": {"maxAttempts": 3, "delay": "1s", "backoff": "fixed", "jitter": True, "exhausted": "pause"}
+            }
+        }
+    ),
+    "a breaker": workflow({"empty": {"$breaker": {"failures": 3, "cooldown": "PT5M"}}}),
+    "a schema of its own": workflow("empty", **{"$schema": 5}),
+    "a whole number with a point": workflow({"limit": {"items": [], "maxItems": 2.0}}),
 }
 BAD: dict[str, Any] = {
     "no object": [],
@@ -78,6 +100,23 @@ BAD: dict[str, Any] = {
     "an initial state that is no object": workflow("empty", initialState=[]),
     "settings that are none": workflow("empty", settings=[]),
     "a literal of the wrong type": workflow({"logic": {"operation": 1, "values": []}}),
+    "an escape where no text fits": workflow({"logic": {"operation": "and", "values": "$$.list"}}),
+    "null for a parameter with a type": workflow({"logic": {"operation": "and", "values": None}}),
+    "a parameter it does not have": workflow({"limit": {"items": [], "maxItems": 1, "maxItemz": 1}}),
+    "a parameter that another node has": workflow({"limit": {"$node": "sort", "items": [], "maxItems": 1}}),
+    "a parameter missing": workflow({"limit": {"items": []}}),
+    "a parameter missing, with aliases": workflow({"jsonExtract": {"data": {}}}),
+    "a parameter missing of the node it names": workflow({"first": {"$node": "limit", "items": []}}),
+    "a parameter missing in a loop": workflow({"each...": {"loop?": {}}}),
+    "an edge without a name": workflow({"empty": {"?": {}}}),
+    "a time that is none": workflow({"empty": {"$timeout": "soon"}}),
+    "no retry policy": workflow({"empty": {"$retry": 3}}),
+    "an unknown part of a retry policy": workflow({"empty": {"$retry": {"attempts": 3}}}),
+    "a breaker that is none": workflow({"empty": {"$breaker": {"failures": 0}}}),
+    "too much jitter": workflow({"empty": {"$retry": {"jitter": 2}}}),
+    "an unknown answer to a crash": workflow({"empty": {"$onCrash": "ignore"}}),
+    "an empty output": workflow({"empty": {"$output": ""}}),
+    "a retry policy of the run that is none": workflow("empty", settings={"retry": {"backoff": "wild"}}),
 }
 
 
@@ -96,7 +135,57 @@ def test_a_bad_shape_is_refused_by_both(definition: Any, validator: Any) -> None
     assert not validator.is_valid(definition)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.json")), ids=lambda path: path.stem)
-def test_the_examples_are_valid(path: Path, validator: Any) -> None:
-    """Every example that comes with Clew is valid by the published schema."""
-    assert [str(error) for error in validator.iter_errors(json.loads(path.read_text()))] == []
+OWN: list[tuple[dict[str, Any], bool]] = [
+    ({"odd": {"a/b~c%d é": 1}}, True),
+    ({"odd": {"the same": 1, "_note": "a comment"}}, True),
+    ({"odd": {"the same": 1, "bare": 1}}, True),
+    ({"odd": {"the same": 1, "bare": "of $.n"}}, True),
+    ({"odd": {"the same": 1, "bare": "of n"}}, False),
+    ({"odd": {"the same": "x"}}, False),
+    ({"odd": {"_hidden": 1}}, False),
+    ({"odd": {}}, False),
+    ({"more": {"any": "x"}}, True),
+    ({"more": {"any": 5}}, False),
+    ({"free": {"any": [5]}}, True),
+    ({"free": {"x?": 5}}, False),
+]
+PARAMETERS = {
+    "a/b~c%d é": Parameter(types=("integer",), aliases=("the same", "_hidden"), required=True),
+    "_note": Parameter(types=("integer",)),
+    "bare": Parameter(types=("number",), fill_bare=True, description="Filled in."),
+}
+
+
+@pytest.mark.parametrize(("step", "valid"), OWN, ids=[str(step) for step, _ in OWN])
+def test_nodes_of_ones_own_are_in_it(step: dict[str, Any], valid: bool) -> None:
+    """Whatever their parameters are called, whatever types they have, with further ones or unchecked."""
+    registry = NodeRegistry()
+    registry.register(scripted("odd", Script(), parameters=PARAMETERS, edges=("x",)))
+    registry.register(scripted("more", Script(), parameters={}, extra=Parameter(types=("string",))))
+    registry.register(scripted("free", Script()))
+    schema = workflow_schema(registry)
+    jsonschema_rs.meta.validate(schema)
+    definition = workflow(step, initialState={"n": 1})
+    assert jsonschema_rs.Draft7Validator(schema).is_valid(definition) is valid
+    assert all(problem.severity != "error" for problem in problems_of(definition, registry)) is valid
+
+
+def test_an_editor_gets_what_it_completes_with() -> None:
+    """Of each node: its parameters with descriptions, defaults and known values, its edges, and an example to put in."""
+    schema = json.loads(PUBLISHED.read_text())
+    each = schema["definitions"]["node-each"]["properties"]
+    assert each["as"] == {"default": "currentItem", "anyOf": [{"type": "string"}, {"$ref": "#/definitions/resolved"}]}
+    assert each["itemKey"] == {"$ref": "#/definitions/node-each/properties/as"}
+    assert {"loop?", "current-item?", "done?", "complete?", "error?"} <= each.keys()
+    assert schema["definitions"]["node-log"]["properties"]["level"]["anyOf"][0] == {
+        "enum": ["debug", "info", "warn", "error"]
+    }
+    shown = schema["definitions"]["steps"]["properties"]
+    assert shown["each..."]["examples"][0]["as"] == "order"
+    assert shown["each"]["doNotSuggest"]
+    assert set(LIBRARY) <= {*schema["definitions"]["node"]["anyOf"][0]["enum"]}
+
+
+def test_its_size_is_reasonable() -> None:
+    """An editor loads it whenever a definition is opened."""
+    assert PUBLISHED.stat().st_size < 160_000

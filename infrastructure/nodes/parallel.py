@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Fork, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +23,15 @@ class Parallel(LibraryNode):
         name="Parallel",
         version=LIBRARY_VERSION,
         description="Runs each routed edge as a branch, all at once, then goes on along joined.",
+        example=example(
+            {
+                "parallel": {
+                    "prices?": [{"$.price": 20}],
+                    "stock?": [{"$.left": 4}],
+                    "joined?": [{"log": {"message": "{{$.left}} left at {{$.price}}"}}],
+                }
+            }
+        ),
         outputs=(),
         edges=_OWN_EDGES,
         effect="none",
