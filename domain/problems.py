@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, rename="camel"):
     """One thing a person should know about a document they sent.
 
-    `path` is the JSON Pointer of the offending value (of a key: the pointer that ends in that key).
-    `line` and `column` count from 1, columns in characters; they are filled in from the source text by whoever has it.
+    `path` is the JSON Pointer of the offending value (of a key: the pointer that ends in that key), `offset` the
+    character of the text there that is meant, from 0. `line` and `column` count from 1, columns in characters;
+    `end_column`, on the same line, is the one after the last that is meant. They are filled in from the source text by
+    whoever has it.
     """
 
     code: str
@@ -25,6 +27,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, ren
     nearest: str | None = None
     line: int | None = None
     column: int | None = None
+    end_column: int | None = None
+    offset: int | None = None
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -75,7 +75,7 @@ class _Compiler:
         try:
             compiled = self.compiled(text, path)
         except InvalidExpression as error:
-            self.refuse(path, f"{error.message} {_advice(text, error)}", nearest=error.nearest)
+            self.refuse(path, f"{error.message} {_advice(text, error)}", nearest=error.nearest, offset=error.position)
             return text
         return Lenient(compiled) if self.lenient and isinstance(compiled, Referring | Computed) else compiled
 
@@ -150,8 +150,16 @@ class _Compiler:
             self.exhausted = True
             raise InvalidExpression("This value has too many expressions. Split it over several steps.", position=0)
 
-    def refuse(self, path: str, message: str, *, code: str = "INVALID_EXPRESSION", nearest: str | None = None) -> None:
-        self.problems.append(Problem(code=code, path=path, message=message, nearest=nearest))
+    def refuse(
+        self,
+        path: str,
+        message: str,
+        *,
+        code: str = "INVALID_EXPRESSION",
+        nearest: str | None = None,
+        offset: int | None = None,
+    ) -> None:
+        self.problems.append(Problem(code=code, path=path, message=message, nearest=nearest, offset=offset))
 
     def room(self) -> bool:
         """Whether one more warning is of use to anyone."""

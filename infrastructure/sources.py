@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 import tree_sitter_json
@@ -19,40 +20,52 @@ if TYPE_CHECKING:
 
     from domain.problems import Problem
 
-EXCERPT_CHARACTERS = 100
+EXCERPT_CHARACTERS: Final = 100
 
-_JSON = Language(tree_sitter_json.language())
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+_JSON: Final = Language(tree_sitter_json.language())
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
+_CHARACTER: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
+)
+"""A character of a JSON text, as it is written."""
+_WORD: Final = re.compile(r"\$(?:\.?\w+|\[\w+\])+|\w+|[&|=!<>*/]+|" + _CHARACTER.pattern, re.DOTALL)
+"""What is underlined from a character of an expression on: a path, a name, a number, an operator."""
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\w.+-]+')
+"""What is underlined from a place on of which nothing more is known."""
 
 
 def locate(text: bytes, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """The same problems, in the same order, with line and column (in characters) set.
+    """The same problems, in the same order, with line and columns (in characters) set.
 
-    A pointer that ends in a key gets the place of the key, one that ends in an index the place of the element, the
-    root 1:1; one that goes further than the document does, the deepest place that exists. Of a key that stands twice
-    it is the last one, whose value counts. A problem that has a place already keeps it. `text` is a document that
+    A pointer that ends in a key gets the place of the key, one that ends in an index the place of the element (of a
+    container: its bracket), the root 1:1; one that goes further than the document does, the deepest place that exists.
+    With an `offset`, it is the place of that character in the text there, however it is escaped. Of a key that stands
+    twice it is the last one, whose value counts. A problem that has a place already keeps it. `text` is a document that
     `parse_definition` takes; in any other the places are only as good as the text is sound.
     """
-    unplaced = {problem.path for problem in problems if problem.line is None or problem.column is None}
+    unplaced = {(each.path, each.offset) for each in problems if each.line is None or each.column is None}
     if not unplaced:
         return tuple(problems)
-    offsets = _offsets(text, unplaced)
-    places = _places(text, offsets.values())
+    spans = _spans(text, unplaced)
+    places = _places(text, (byte for span in spans.values() for byte in span))
     located = []
     for problem in problems:
         if problem.line is None or problem.column is None:
-            line, column = places[offsets[problem.path]]
-            located.append(msgspec.structs.replace(problem, line=line, column=column))
+            start, end = spans[problem.path, problem.offset]
+            (line, column), (end_line, end_column) = places[start], places[end]
+            after = end_column if end_line == line and end_column > column else column + 1
+            located.append(msgspec.structs.replace(problem, line=line, column=column, end_column=after))
         else:
             located.append(problem)
     return tuple(located)
 
 
-def excerpt(text: bytes, line: int, column: int) -> str:
-    """That line of `text` with its number, and under it a caret below `column`; two lines without a final break.
+def excerpt(text: bytes, line: int, column: int, end_column: int | None = None) -> str:
+    """That line of `text` with its number, and under it carets from `column` up to `end_column`: two lines without a
+    final break. Without an end, what begins at the column is underlined, if it is a word or a quoted text.
 
     A long line is cut around the column. Tabs are shown as one space and other characters that don't print (or that
-    would move the cursor) as a dot, so that the caret stands right and a terminal can't be written to.
+    would move the cursor) as a dot, so that the carets stand right and a terminal can't be written to.
     """
     lines = text.split(b"\n", max(line, 1))
     number = min(max(line, 1), len(lines))
@@ -62,8 +75,17 @@ def excerpt(text: bytes, line: int, column: int) -> str:
     end = start + EXCERPT_CHARACTERS
     before = ("…" if start else "") + _printable(source[start:at])
     after = _printable(source[at:end]) + ("…" if end < len(source) else "")
+    meant = _printable(source[at : min(_end(source, at, end_column), end)])
     margin = " " * len(str(number))
-    return f"{number} | {before}{after}".rstrip() + f"\n{margin} | {' ' * _width(before)}^"
+    carets = "^" * max(_width(meant), 1)
+    return f"{number} | {before}{after}".rstrip() + f"\n{margin} | {' ' * _width(before)}{carets}"
+
+
+def _end(source: str, at: int, end_column: int | None) -> int:
+    if end_column is not None:
+        return max(end_column - 1, at + 1)
+    found = _TOKEN.match(source, at)
+    return found.end() if found is not None else at + 1
 
 
 # -- from pointers to bytes -------------------------------------------------------------------------------------------
@@ -79,22 +101,58 @@ class _Branch:
         self.below: dict[str, _Branch] = {}
 
 
-def _offsets(text: bytes, paths: Iterable[str]) -> dict[str, int]:
-    """Of each pointer, the byte at which its place begins; containers that no pointer enters are not looked at."""
-    offsets: dict[str, int] = {}
+class _Spot(NamedTuple):
+    """A place of the document: the bytes of a key or of the beginning of an element, and the value there."""
+
+    start: int
+    end: int
+    value: Node | None
+
+
+def _spans(text: bytes, wanted: Iterable[tuple[str, int | None]]) -> dict[tuple[str, int | None], tuple[int, int]]:
+    """Of each pointer, and character of the text there, the bytes that are meant."""
+    offsets: dict[str, list[int]] = {}
+    for path, offset in wanted:
+        offsets.setdefault(path, []).extend([] if offset is None else [offset])
+    spans: dict[tuple[str, int | None], tuple[int, int]] = {}
+    for path, spot in _spots(text, offsets).items():
+        spans[path, None] = (spot.start, spot.end)
+        spans.update({(path, offset): span for offset, span in _inside(spot, offsets[path]).items()})
+    return spans
+
+
+def _inside(spot: _Spot, offsets: list[int]) -> dict[int, tuple[int, int]]:
+    """Of characters of a text, the bytes at which the word begins and ends that stands there."""
+    if spot.value is None or spot.value.type != "string":
+        return dict.fromkeys(offsets, (spot.start, spot.end))
+    first = spot.value.start_byte + 1
+    content = (spot.value.text or b"")[1:-1].decode("utf-8", "replace")
+    starts = [found.start() for found in islice(_CHARACTER.finditer(content), max(offsets, default=0) + 1)]
+    spans = {}
+    for offset in offsets:
+        at = starts[offset] if offset < len(starts) else len(content)
+        word = _WORD.match(content, at)
+        size = len(word[0].encode()) if word is not None else 1  # at the end it is the closing quote
+        begin = first + len(content[:at].encode())
+        spans[offset] = (begin, begin + size)
+    return spans
+
+
+def _spots(text: bytes, paths: Iterable[str]) -> dict[str, _Spot]:
+    """The place of each pointer; containers that no pointer enters are not looked at."""
+    spots: dict[str, _Spot] = {}
     document = Parser(_JSON).parse(text).root_node
     value = document.named_child(0) if document.named_child_count else None
-    todo: list[tuple[Node | None, int, _Branch]] = [(value, 0, _branches(paths))]
+    todo: list[tuple[_Spot, _Branch]] = [(_Spot(0, 1, value), _branches(paths))]
     while todo:
-        node, offset, branch = todo.pop()
+        spot, branch = todo.pop()
         for path in branch.ending:
-            offsets[path] = offset
+            spots[path] = spot
         if branch.below:
-            found = _children(node, branch.below.keys())
+            found = _children(spot.value, branch.below.keys())
             for token, below in branch.below.items():
-                child, place = found.get(token, (None, offset))
-                todo.append((child, place, below))
-    return offsets
+                todo.append((found.get(token, spot._replace(value=None)), below))
+    return spots
 
 
 def _branches(paths: Iterable[str]) -> _Branch:
@@ -107,22 +165,24 @@ def _branches(paths: Iterable[str]) -> _Branch:
     return root
 
 
-def _children(node: Node | None, tokens: Iterable[str]) -> dict[str, tuple[Node | None, int]]:
-    """Those of `tokens` that `node` has: the value under each, and the byte at which its key or it itself begins."""
-    found: dict[str, tuple[Node | None, int]] = {}
+def _children(node: Node | None, tokens: Iterable[str]) -> dict[str, _Spot]:
+    """Those of `tokens` that `node` has."""
+    found: dict[str, _Spot] = {}
     if node is None:
         return found
     if node.type == "object":
         for pair in node.named_children:
             key = pair.child_by_field_name("key")
             if key is not None and (name := _text(key)) in tokens:
-                found[name] = (pair.child_by_field_name("value"), key.start_byte)
+                found[name] = _Spot(key.start_byte, key.end_byte, pair.child_by_field_name("value"))
     elif node.type == "array":
         for token in tokens:
             if _INDEX.fullmatch(token) and int(token) < node.named_child_count:
                 element = node.named_child(int(token))
                 if element is not None:
-                    found[token] = (element, element.start_byte)
+                    is_long = element.type in ("object", "array") and element.named_child_count > 0
+                    end = element.start_byte + 1 if is_long else element.end_byte
+                    found[token] = _Spot(element.start_byte, end, element)
     return found
 
 
@@ -162,5 +222,8 @@ def _printable(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns of a terminal: two for wide characters, none for marks that combine with the one before."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else not unicodedata.combining(char) for char in text)
+    """Columns of a terminal: two for wide characters, none for marks that stand on the one before."""
+    return sum(
+        2 if unicodedata.east_asian_width(char) in "WF" else unicodedata.category(char) not in ("Mn", "Me")
+        for char in text
+    )

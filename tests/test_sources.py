@@ -106,7 +106,8 @@ def test_problems_that_have_a_place_keep_it() -> None:
     other = Problem(code="X", path="/a", message="m", severity="warning", nearest="b")
     located = locate(text, [*repeated, other])
     assert [(each.line, each.column) for each in located] == [(2, 2), (3, 2), (3, 2)]
-    assert located[2] == Problem(code="X", path="/a", message="m", severity="warning", nearest="b", line=3, column=2)
+    placed = Problem(code="X", path="/a", message="m", severity="warning", nearest="b", line=3, column=2, end_column=5)
+    assert located[2] == placed
 
 
 def test_no_problems_have_no_places() -> None:
@@ -216,7 +217,7 @@ def test_many_problems_on_one_huge_line_take_one_pass() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "shown"),
     [
-        ('{\n  "lgo": {}\n}', 2, 3, ['2 |   "lgo": {}', "  |   ^"]),
+        ('{\n  "lgo": {}\n}', 2, 3, ['2 |   "lgo": {}', "  |   ^^^^^"]),
         ('\t{"a": 1}\r\n', 1, 2, ['1 |  {"a": 1}', "  |  ^"]),
         ('{"日本": x}', 1, 8, ['1 | {"日本": x}', "  |          ^"]),
         ('{"e\u0301": x}', 1, 8, ['1 | {"e\u0301": x}', "  |       ^"]),
@@ -230,6 +231,90 @@ def test_many_problems_on_one_huge_line_take_one_pass() -> None:
 def test_the_caret_stands_under_the_column(text: str, line: int, column: int, shown: list[str]) -> None:
     """Tabs, wide and combining characters, control codes and places outside the text don't move the caret away."""
     assert excerpt(text.encode(), line, column).split("\n") == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "end", "carets"),
+    [
+        ('\t\t"lgo": {}', 3, 8, "  ^^^^^"),
+        ('"日本": 1', 1, 5, "^^^^^^"),
+        ('{"日本": 12}', 8, 10, " " * 9 + "^^"),
+        ('"e\u0301a": 1', 1, 6, "^^^^"),
+        ('"\U0001f600": 1', 1, 4, "^^^^"),
+        ('"a\ufe0f\x1b": 1', 1, 6, "^^^^"),
+        ("12345", 2, 2, " ^"),
+        ("12345", 2, 99, " ^^^^"),
+        ("12", 3, None, "  ^"),
+        ('{"a": nul}', 7, None, " " * 6 + "^^^"),
+        ('"never closed', 1, None, "^"),
+        ('"a\\"b": 1', 1, None, "^^^^^^"),
+    ],
+)
+def test_carets_are_as_wide_as_what_they_mean(text: str, column: int, end: int | None, carets: str) -> None:
+    """Tabs are one column, wide characters two, marks none; without an end, the word or quoted text at the place."""
+    assert excerpt(text.encode(), 1, column, end).split("\n")[1] == "  | " + carets
+
+
+def test_carets_stay_within_the_excerpt() -> None:
+    """A quoted text of a megabyte is underlined as far as it is shown."""
+    source, carets = excerpt(b'{"a": "' + b"x" * 1_000_000 + b'"}', 1, 7, 1_000_009).split("\n")
+    assert (len(carets), carets.count("^")) == (len(source) - 1, EXCERPT_CHARACTERS - 6)
+
+
+# -- places inside texts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "offset", "meant"),
+    [
+        ('{"a": "$.x + foo"}', "/a", 6, "foo"),
+        ('{"a": "$.x + foo"}', "/a", 0, "$.x"),
+        ('{"a": "$.x[0].y > 1"}', "/a", 0, "$.x[0].y"),
+        ('{"a": "$.x && 1"}', "/a", 4, "&&"),
+        ('{"a": ["one", "at {{ $.n | nope }}"]}', "/a/1", 12, "nope"),
+        ('{"a": "日本 {{ é! }}"}', "/a", 6, "é"),
+        (r'{"a": "\u0024.x \"+\" foo"}', "/a", 8, "foo"),
+        (r'{"a": "\ud83d\ude00\n{{ foo }}"}', "/a", 5, "foo"),
+        (r'{"a": "$.x == \"y"}', "/a", 7, r"\""),
+        (r'{"a": "$.x \u00e9"}', "/a", 4, r"\u00e9"),
+        (r'{"a": "$.x \\ y"}', "/a", 4, r"\\"),
+        ('{"a": "$.x +"}', "/a", 5, '"'),
+        ('{"a": "$.x +"}', "/a", 99, '"'),
+        ('{"a": ""}', "/a", 0, '"'),
+        ('{"a": 5}', "/a", 2, '"a"'),
+        ('{"a": 5}', "/a/b", 2, '"a"'),
+        ("[1, null]", "/1", 1, "null"),
+    ],
+)
+def test_a_place_inside_a_text_is_found_as_it_is_written(text: str, path: str, offset: int, meant: str) -> None:
+    """Columns are those of the source, whatever is escaped before the character, and the whole word is meant."""
+    (found,) = locate(text.encode(), [Problem(code="X", path=path, message="m", offset=offset)])
+    assert found.column is not None
+    assert found.end_column is not None
+    assert text[found.column - 1 : found.end_column - 1] == meant
+    assert (found.line, found.offset) == (1, offset)
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from('aé日😀"\\\t\n/$'), max_size=12), st.integers(0, 12), st.randoms(use_true_random=False))
+def test_any_character_of_any_text_is_found(text: str, offset: int, chance: Random) -> None:
+    """However it is escaped: what stands there is that character, and what stands before it is what comes before it."""
+    source = "[" + keyed(text, chance) + "]"
+    (found,) = locate(source.encode(), [Problem(code="X", path="/0", message="m", offset=offset)])
+    assert found.column is not None
+    before, after = source[2 : found.column - 1], source[found.column - 1 : -2]
+    assert json.loads(f'"{before}"') == text[:offset]
+    assert json.loads(f'"{after}"') == text[offset:]
+
+
+def test_many_places_inside_one_huge_text_take_one_pass() -> None:
+    """A hundred problems at the end of a megabyte of escapes are found at once."""
+    text = '["' + "\\n" * 500_000 + '"]'
+    started = time.perf_counter()
+    problems = [Problem(code="X", path="/0", message="m", offset=499_900 + at) for at in range(100)]
+    found = locate(text.encode(), problems)
+    assert [each.column for each in found] == [3 + 2 * (499_900 + at) for at in range(100)]
+    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize("column", [1, 40, 500, 980, 1000, 1001])

@@ -1,4 +1,4 @@
-"""`run` and `validate`: from a definition in a file to its result, or to what is wrong with it."""
+"""`run`: from a definition in a file to its result."""
 
 from __future__ import annotations
 
@@ -8,17 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from interfaces.cli.exits import INVALID, STATUS_CODES
-from interfaces.cli.files import (
-    MEMORY,
-    local_problems,
-    name_of,
-    read_definition,
-    refusals_shown,
-    remote_problems,
-    tell_unloaded,
-    tell_warnings,
-)
+from interfaces.cli.exits import STATUS_CODES
+from interfaces.cli.files import MEMORY, read_definition, refusals_shown, tell_unloaded, tell_warnings
 from interfaces.cli.options import Function, Place, initial_state, json_argument, json_option, place_options
 
 if TYPE_CHECKING:
@@ -72,37 +63,6 @@ def run(
         execution = watch(engine, accepted.execution_id, timeout_s=timeout_s)
     print_outcome(execution, place, as_json=as_json)
     ctx.exit(STATUS_CODES[execution["status"]])
-
-
-@click.command()
-@click.argument("file", type=click.File("rb"))
-@json_option
-@place_options
-@click.pass_context
-def validate(ctx: click.Context, file: IO[bytes], place: Place, as_json: bool) -> None:
-    """Say everything that is wrong with a definition.
-
-    FILE is the definition (-: stdin); nothing in it is run. The nodes are those of the library and of --nodes; with
-    --url those of that server.
-    """
-    from domain.errors import NotJson
-    from interfaces.cli.problems import as_problem, print_problems
-
-    name, text = name_of(file), file.read()
-    try:
-        problems = remote_problems(place, text) if place.url else local_problems(place, text)
-    except NotJson as error:
-        problems = (as_problem(error),)
-    valid = all(problem.severity != "error" for problem in problems)
-    if as_json:
-        from interfaces.cli.tables import print_json
-
-        print_json({"valid": valid, "problems": problems})
-    else:
-        print_problems(problems, name=name, text=text)
-        if valid:
-            click.echo(f"{name} is valid.")
-    ctx.exit(0 if valid else INVALID)
 
 
 def initial_state_of(definition: Any, pairs: Sequence[str], input_file: IO[bytes] | None) -> dict[str, Any] | None:

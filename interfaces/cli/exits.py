@@ -79,9 +79,10 @@ def _told(error: Exception) -> int:
     if not isinstance(error, ClewError):
         raise error
     if isinstance(error, InvalidDefinition):
-        from interfaces.cli.problems import print_problems
+        from interfaces.cli.problems import print_problems, print_summary
 
         print_problems(error.problems)
+        print_summary(error.problems)
     else:
         click.echo(f"Error: {error.message}{_advice(error)}", err=True)
     return code_of(error)

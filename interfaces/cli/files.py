@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
@@ -13,7 +13,12 @@ from interfaces.cli.exits import INVALID
 from interfaces.cli.options import Place
 
 if TYPE_CHECKING:
+    from application.ports import Nodes
+    from domain.errors import NotJson
+    from domain.limits import Limits
     from domain.problems import Problem
+    from domain.program import Program
+    from interfaces.settings import Settings
 
 MEMORY = "memory:"
 
@@ -36,9 +41,7 @@ def read_definition(file: IO[bytes]) -> Definition:
     try:
         value, known = parse_definition(text)
     except NotJson as error:
-        from interfaces.cli.problems import as_problem
-
-        _refuse(name_of(file), text, (as_problem(error),))
+        refuse(name_of(file), text, _not_json(error))
     return Definition(name_of(file), text, value, known)
 
 
@@ -47,28 +50,30 @@ def name_of(file: IO[bytes]) -> str:
     return str(getattr(file, "name", "<stdin>"))
 
 
-def _refuse(name: str, text: bytes, problems: Sequence[Problem]) -> None:
+def refuse(name: str, text: bytes, problems: Sequence[Problem]) -> NoReturn:
+    """Show what is wrong with a text, and end the command."""
     from interfaces.bootstrap import locate
-    from interfaces.cli.problems import print_problems
+    from interfaces.cli.problems import print_problems, print_summary
 
-    print_problems(locate(text, problems), name=name, text=text)
-    click.get_current_context().exit(INVALID)
+    placed = locate(text, problems)
+    print_problems(placed, name=name, text=text)
+    print_summary(placed)
+    raise click.exceptions.Exit(INVALID)
 
 
-def local_problems(place: Place, text: bytes) -> tuple[Problem, ...]:
-    """What the compiler says, with the nodes of this machine. Raises NotJson."""
-    from domain.document import parse_definition
-    from interfaces.bootstrap import locate, make_nodes
+def local_nodes(settings: Settings) -> Nodes:
+    """The nodes of this machine. What can't be loaded is told."""
+    from interfaces.bootstrap import make_nodes
 
-    settings = place.settings(MEMORY)
-    value, known = parse_definition(text)
     nodes = make_nodes(settings)
-    problems = locate(text, _compiled(value, known, nodes, settings.limits))
     tell_unloaded(nodes.problems())
-    return problems
+    return nodes
 
 
-def _compiled(value: Any, known: tuple[Problem, ...], nodes: Any, limits: Any) -> tuple[Problem, ...]:
+def compiled(
+    value: Any, known: tuple[Problem, ...], nodes: Nodes, limits: Limits
+) -> tuple[Program | None, tuple[Problem, ...]]:
+    """(the program, or None where there are errors; all there is to say about the definition)."""
     from domain.circles import circles
     from domain.compiler import compile_definition
     from domain.errors import InvalidDefinition
@@ -76,17 +81,41 @@ def _compiled(value: Any, known: tuple[Problem, ...], nodes: Any, limits: Any) -
     try:
         program = compile_definition(value, nodes, limits=limits, known=known)
     except InvalidDefinition as error:
-        return error.problems
-    return (*program.warnings, *circles(program, lambda workflow, _: program if workflow == program.id else None))
+        return None, error.problems
+    in_a_circle = circles(program, lambda workflow, _: program if workflow == program.id else None)
+    return program, (*program.warnings, *in_a_circle)
+
+
+def local_problems(settings: Settings, nodes: Nodes, text: bytes) -> tuple[Problem, ...]:
+    """What the compiler says of a text, with these nodes and the limits of the settings."""
+    from domain.document import parse_definition
+    from domain.errors import NotJson
+    from interfaces.bootstrap import locate
+
+    try:
+        value, known = parse_definition(text)
+    except NotJson as error:
+        return _not_json(error)
+    return locate(text, compiled(value, known, nodes, settings.limits)[1])
 
 
 def remote_problems(place: Place, text: bytes) -> tuple[Problem, ...]:
-    """What the place's server says. Raises NotJson."""
+    """What the place's server says of a text."""
+    from domain.errors import NotJson
     from interfaces.bootstrap import locate
     from interfaces.cli.sources import connect
 
     with connect(place) as client:
-        return locate(text, client.validate(text))
+        try:
+            return locate(text, client.validate(text))
+        except NotJson as error:
+            return _not_json(error)
+
+
+def _not_json(error: NotJson) -> tuple[Problem, ...]:
+    from interfaces.cli.problems import as_problem
+
+    return (as_problem(error),)
 
 
 @contextlib.contextmanager
@@ -103,10 +132,11 @@ def refusals_shown(place: Place, definition: Definition) -> Iterator[None]:
 
         # The places of an answer are those of what was sent; the file may be laid out otherwise.
         unplaced = [
-            replace(problem, line=None, column=None) for problem in error.problems if problem.code != "DUPLICATE_KEY"
+            replace(problem, line=None, column=None, end_column=None)
+            for problem in error.problems
+            if problem.code != "DUPLICATE_KEY"
         ]
-        _refuse(definition.name, definition.text, (*definition.known, *unplaced))
-        raise
+        refuse(definition.name, definition.text, (*definition.known, *unplaced))
 
 
 def tell_warnings(definition: Definition, warnings: Sequence[Problem]) -> None:
@@ -118,7 +148,10 @@ def tell_warnings(definition: Definition, warnings: Sequence[Problem]) -> None:
 
 def _all_problems(place: Place, definition: Definition) -> tuple[Problem, ...]:
     """With a key that stands twice nothing is submitted; what else there is to say comes from the compiler."""
-    return remote_problems(place, definition.text) if place.url else local_problems(place, definition.text)
+    if place.url:
+        return remote_problems(place, definition.text)
+    settings = place.settings(MEMORY)
+    return local_problems(settings, local_nodes(settings), definition.text)
 
 
 def tell_unloaded(problems: Sequence[Any]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from interfaces.cli import acting, definitions, executions, publishing, service
+from interfaces.cli import acting, authoring, definitions, executions, publishing, service
 from interfaces.cli.exits import EXPLANATION, Commands
 from interfaces.cli.options import Place
 
@@ -23,13 +25,15 @@ local store with --store (CLEW_STORE), also while a server holds it. `run`, `val
 @click.pass_context
 def cli(ctx: click.Context, url: str | None, store: str | None) -> None:
     """Keep what was said before the command: the command's own options count more."""
+    if os.environ.get("NO_COLOR"):  # https://no-color.org; by itself click only looks whether it is a terminal
+        ctx.color = False
     ctx.obj = Place(url=url, store=store)
 
 
 for command in (
     service.serve,
     definitions.run,
-    definitions.validate,
+    authoring.validate,
     executions.nodes,
     publishing.publish,
     publishing.workflows,

@@ -353,6 +353,8 @@ def _unwrapped(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     Lines and columns of that body mean nothing to who has only the definition, and are dropped.
     """
     return tuple(
-        msgspec.structs.replace(problem, path=problem.path.removeprefix("/definition"), line=None, column=None)
+        msgspec.structs.replace(
+            problem, path=problem.path.removeprefix("/definition"), line=None, column=None, end_column=None
+        )
         for problem in problems
     )

@@ -66,13 +66,19 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One thing that is wrong, or worth knowing, and where. Line and column count from 1, columns in characters."""
+    """One thing that is wrong, or worth knowing, and where.
+
+    Line and column count from 1, columns in characters; `endColumn`, on the same line, is the one after the last that is
+    meant. `offset` is the character of the text at `path` that is meant, from 0.
+    """
 
     code: str
     path: Pointer
     message: str
     line: int | UnsetType = UNSET
     column: int | UnsetType = UNSET
+    end_column: int | UnsetType = UNSET
+    offset: int | UnsetType = UNSET
     nearest: str | UnsetType = UNSET
 
 

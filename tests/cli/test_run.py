@@ -99,7 +99,7 @@ def test_an_invalid_definition_is_shown_in_its_file(tmp_path: Path) -> None:
     path.write_text('{"id": "a", "name": "A", "version": "1.0.0",\n "workflow": ["emty"]}')
     ran = clew("run", str(path))
     assert (ran.code, ran.out) == (3, "")
-    assert f"{path}:2:15: error: " in ran.err
+    assert f"{path}:2:15: error[" in ran.err
     assert "'empty'" in ran.err
 
 

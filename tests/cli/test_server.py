@@ -74,7 +74,7 @@ def test_refusals_have_their_exit_codes(server: ServerProcess, tmp_path: Path) -
             asked(server, command, "--state", "n=1", str(bad)) if command == "run" else asked(server, command, str(bad))
         )
         assert ran.code == 3
-        assert f"{bad}:2:15: error: " in ran.err
+        assert f"{bad}:2:15: error[" in ran.err
 
 
 def test_pause_resume_retry_and_cancel(server: ServerProcess, tmp_path: Path) -> None:
