@@ -1,15 +1,25 @@
-"""`validate`: for those who write definitions."""
+"""`validate`, `graph` and `schema`: for those who write definitions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import click
 
 from interfaces.cli.exits import INVALID
-from interfaces.cli.files import MEMORY, local_nodes, local_problems, name_of, remote_problems
-from interfaces.cli.options import Place, json_option, place_options
+from interfaces.cli.files import (
+    MEMORY,
+    compiled,
+    local_nodes,
+    local_problems,
+    name_of,
+    read_definition,
+    refuse,
+    remote_problems,
+)
+from interfaces.cli.options import Place, json_option, nodes_option, place_options
 
 if TYPE_CHECKING:
     from domain.problems import Problem
@@ -45,6 +55,39 @@ def validate(ctx: click.Context, paths: Sequence[str], place: Place, strict: boo
     else:
         _print(judged)
     ctx.exit(0 if all(each.valid for each in judged) else INVALID)
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@nodes_option
+def graph(file: IO[bytes], nodes_dirs: tuple[Path, ...]) -> None:
+    """Print a definition as a Mermaid flowchart.
+
+    FILE is the definition (-: stdin); nothing in it is run. GitHub, GitLab and many editors draw what is printed, in a
+    block of Markdown that begins with ```mermaid. A definition that is not valid is shown with what is wrong, and ends
+    with 3.
+    """
+    from application.mermaid import flowchart
+
+    settings = Place(nodes=nodes_dirs).settings(MEMORY)
+    definition, nodes = read_definition(file), local_nodes(settings)
+    program, problems = compiled(definition.value, definition.known, nodes, settings.limits)
+    if program is None:
+        refuse(definition.name, definition.text, problems)
+    click.echo(flowchart(program, nodes), nl=False)
+
+
+@click.command()
+@nodes_option
+def schema(nodes_dirs: tuple[Path, ...]) -> None:
+    """Print the JSON Schema of definitions, for editors.
+
+    It has what each node takes: those of the library, of --nodes and of installed packages. Saved as a file that a
+    definition's `$schema` names, it lets an editor complete and check that.
+    """
+    from interfaces.schema import rendered
+
+    click.echo(rendered(local_nodes(Place(nodes=nodes_dirs).settings(MEMORY))), nl=False)
 
 
 def _judged(paths: Sequence[str], place: Place, *, strict: bool) -> list[Judged]:

@@ -103,7 +103,7 @@ def state(place: Place, execution_id: str, at: str | None, as_json: bool) -> Non
 @json_option
 @place_options
 def nodes(place: Place, node_id: str | None, as_json: bool) -> None:
-    """List the nodes that workflows can use, or show one with its parameters, edges and an example.
+    """List the nodes, or show one whole.
 
     Those of this machine (the library, --nodes, installed packages); with --url those of that server. An ID that there
     is none of ends with 4, and with the ids that are nearest to it.

@@ -65,7 +65,7 @@ def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
 
 def print_workflows(items: Iterable[Mapping[str, Any]]) -> None:
     """The list of workflows."""
-    table = _table("WORKFLOW", "NEWEST", "PUBLISHED", "EXECUTIONS", "LAST START")
+    table = table_of("WORKFLOW", "NEWEST", "PUBLISHED", "EXECUTIONS", "LAST START")
     for item in items:
         table.add_row(
             plain(item["workflowId"]),
@@ -74,12 +74,12 @@ def print_workflows(items: Iterable[Mapping[str, Any]]) -> None:
             str(item["executions"]),
             _time(item["lastStart"]),
         )
-    _print(table)
+    draw(table)
 
 
 def print_versions(items: Iterable[Mapping[str, Any]]) -> None:
     """The published versions of a workflow."""
-    table = _table("PUBLISHED AS", "TIME", "BY", "NAME", "DEFINITION")
+    table = table_of("PUBLISHED AS", "TIME", "BY", "NAME", "DEFINITION")
     for item in items:
         table.add_row(
             plain(item["workflowVersion"]),
@@ -88,7 +88,7 @@ def print_versions(items: Iterable[Mapping[str, Any]]) -> None:
             plain(item["name"]),
             plain(item["definitionHash"]),
         )
-    _print(table)
+    draw(table)
 
 
 def print_events(items: Sequence[Mapping[str, Any]]) -> None:

@@ -31,8 +31,8 @@ HEAVY = (
 )
 HELP_S = 0.2
 COMMANDS = (
-    *("serve", "run", "validate", "nodes", "publish", "workflows", "versions", "start"),
-    *("ls", "show", "events", "state"),
+    *("serve", "run", "validate", "graph", "schema", "nodes"),
+    *("publish", "workflows", "versions", "start", "ls", "show", "events", "state"),
     *("resume", "signal", "pause", "retry", "cancel", "version"),
 )
 
