@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from domain.options import BREAKER, MAX_FAILURES, OPTIONS, SETTINGS
+from domain.options import BREAKER, MAX_FAILURES, MOST_PRIORITY, OPTIONS, SETTINGS
 from domain.outline import NAME
 from domain.retrying import GROWTH, KEYS, MAX_ATTEMPTS, MAX_GROWTH
 from domain.versions import NAMED
@@ -99,7 +99,18 @@ _SETTING_FORMS: Final[dict[str, Schema]] = {
     "retry": {"$ref": "#/definitions/retry"},
     "maxSteps": {**_COUNT, "description": "Most visits of one run."},
     "maxIterations": {**_COUNT, "description": "Most passes of one entry into a loop."},
-    "onCriticalError": {"description": "rollback: return to the last snapshot before failing."},
+    "onCriticalError": {
+        "enum": ["fail", "rollback"],
+        "default": "fail",
+        "description": "rollback: return to the last snapshot before failing.",
+    },
+    "priority": {
+        "type": "integer",
+        "minimum": -MOST_PRIORITY,
+        "maximum": MOST_PRIORITY,
+        "default": 0,
+        "description": "When not all can run at once, the higher runs first.",
+    },
     "budget": {"description": "What language models may cost."},
 }
 

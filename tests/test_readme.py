@@ -84,6 +84,25 @@ def test_the_step_that_runs_a_child() -> None:
     assert problems_of({"id": "a", "name": "A", "version": "1.0.0", "workflow": [step]}, library_nodes()) == ()
 
 
+def test_the_lines_for_authors(home: Path) -> None:
+    """They find nothing wrong with the workflow, draw it, show a node, and print the published schema."""
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    ran = subprocess.run(
+        ["sh", "-e", "-c", block("sh", "clew validate")],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": path},
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("greet.json is valid.\n")
+    assert "Runs its body once per element of a list." in ran.stdout
+    assert 'subgraph b0_0["each: loop"]' in (home / "greet.mmd").read_text()
+    assert (home / "workflow.schema.json").read_text() == (ROOT / "schemas" / "workflow.schema.json").read_text()
+
+
 def test_the_python_lines(home: Path) -> None:
     """The node is found in its folder, and runs in process."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + block("python", "from clew import Engine")

@@ -77,6 +77,12 @@ GOOD: dict[str, dict[str, Any]] = {
         }
     ),
     "a breaker": workflow({"empty": {"$breaker": {"failures": 3, "cooldown": "PT5M"}}}),
+    "settings of the run": workflow("empty", settings={"priority": -5, "onCriticalError": "rollback", "retry": {}}),
+    "branches": workflow({"parallel": {"mode": 2, "a?": ["empty"], "b?": None, "joined?": [{"$.n": 1}]}}),
+    "passes beside one another": workflow(
+        {"each...": {"items": [], "$concurrency": 4, "$locks": ["$.stock"], "loop?": ["empty"]}},
+        initialState={"stock": 1},
+    ),
     "a schema of its own": workflow("empty", **{"$schema": 5}),
     "a whole number with a point": workflow({"limit": {"items": [], "maxItems": 2.0}}),
 }
@@ -116,6 +122,10 @@ BAD: dict[str, Any] = {
     "too much jitter": workflow({"empty": {"$retry": {"jitter": 2}}}),
     "an unknown answer to a crash": workflow({"empty": {"$onCrash": "ignore"}}),
     "an empty output": workflow({"empty": {"$output": ""}}),
+    "locks that are none": workflow({"empty": {"$locks": "$.stock"}}),
+    "no passes at all": workflow({"each...": {"items": [], "$concurrency": 0, "loop?": {}}}),
+    "a priority that is too high": workflow("empty", settings={"priority": 1_000}),
+    "an unknown end": workflow("empty", settings={"onCriticalError": "ignore"}),
     "a retry policy of the run that is none": workflow("empty", settings={"retry": {"backoff": "wild"}}),
 }
 

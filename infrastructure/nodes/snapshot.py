@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Mark, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -19,6 +19,7 @@ class Snapshot(LibraryNode):
         name="Snapshot",
         version=LIBRARY_VERSION,
         description="Names this version of the execution, to look at it or go back to it later.",
+        example=example({"snapshot": {"name": "before charging"}}, {"$.charged": True}),
         outputs=(),
         edges=("success",),
         effect="none",

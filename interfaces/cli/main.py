@@ -13,8 +13,8 @@ from interfaces.cli.options import Place
 HELP = f"""Clew: a durable, event-sourced engine for agentic workflows.
 
 Commands about executions ask the server at --url (CLEW_URL; http://127.0.0.1:8484 if neither is given), or read a
-local store with --store (CLEW_STORE), also while a server holds it. `run`, `validate`,
-`graph`, `schema` and `nodes` need no server.
+local store with --store (CLEW_STORE), also while a server holds it. `run`, `validate`, `graph`, `schema` and `nodes` need
+no server.
 
 {EXPLANATION}"""
 
