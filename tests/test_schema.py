@@ -184,7 +184,11 @@ def test_an_editor_gets_what_it_completes_with() -> None:
     """Of each node: its parameters with descriptions, defaults and known values, its edges, and an example to put in."""
     schema = json.loads(PUBLISHED.read_text())
     each = schema["definitions"]["node-each"]["properties"]
-    assert each["as"] == {"default": "currentItem", "anyOf": [{"type": "string"}, {"$ref": "#/definitions/resolved"}]}
+    assert each["as"] == {
+        "description": "The state key that shows the element during a pass.",
+        "default": "currentItem",
+        "anyOf": [{"type": "string"}, {"$ref": "#/definitions/resolved"}],
+    }
     assert each["itemKey"] == {"$ref": "#/definitions/node-each/properties/as"}
     assert {"loop?", "current-item?", "done?", "complete?", "error?"} <= each.keys()
     assert schema["definitions"]["node-log"]["properties"]["level"]["anyOf"][0] == {

@@ -67,7 +67,12 @@ class Aggregate(LibraryNode):
         gone=("includeBinaries", "includeBinaryData"),
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
-            "mode": Parameter(types=("string",), default="all_data", enum=("all_data", "individual_fields")),
+            "mode": Parameter(
+                types=("string",),
+                default="all_data",
+                enum=("all_data", "individual_fields"),
+                description="all_data: a list of all items; individual_fields: a list for each of fields.",
+            ),
             "outputField": Parameter(types=("string",), default="data", description="For all_data."),
             "fields": Parameter(
                 types=("array",),

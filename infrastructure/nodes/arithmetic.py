@@ -81,7 +81,7 @@ class Math(LibraryNode):
         effect="none",
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=OPERATIONS),
-            "values": Parameter(types=("array",), required=True),
+            "values": Parameter(types=("array",), required=True, description="Numbers, from the left."),
         },
     )
 

@@ -60,7 +60,7 @@ class ArrayUtilities(DerivedFieldNode):
             ),
             "uniqueBy": Parameter(types=("string",), description="The field that elements are compared by."),
             "depth": Parameter(types=("integer",), description="How many levels flatten takes away; without it, all."),
-            "sampleSize": Parameter(types=("integer",), default=1),
+            "sampleSize": Parameter(types=("integer",), default=1, description="Of sample."),
             "count": Parameter(types=("integer",), default=1, description="For first and last."),
         },
     )

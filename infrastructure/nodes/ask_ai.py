@@ -48,12 +48,16 @@ class AskAi(OutwardNode):
         edges=("success",),
         effect="writes",
         parameters={
-            "userPrompt": Parameter(types=("string",), required=True, aliases=("prompt",)),
+            "userPrompt": Parameter(
+                types=("string",), required=True, aliases=("prompt",), description="What is asked."
+            ),
             "model": Parameter(types=("string",), description="The default is the service's."),
-            "systemPrompt": Parameter(types=("string",)),
-            "temperature": Parameter(types=("number",)),
-            "maxTokens": Parameter(types=("integer",)),
-            "responseFormat": Parameter(types=("string",), default="text", enum=("text", "json")),
+            "systemPrompt": Parameter(types=("string",), description="How the model is to behave."),
+            "temperature": Parameter(types=("number",), description="0: as predictable as the model can be."),
+            "maxTokens": Parameter(types=("integer",), description="Most tokens of the answer."),
+            "responseFormat": Parameter(
+                types=("string",), default="text", enum=("text", "json"), description="json: the answer is parsed."
+            ),
             "schema": Parameter(types=("object",), description="JSON Schema of the answer, for responseFormat json."),
             "baseUrl": Parameter(types=("string",), description="Only where the service's settings allow that host."),
             "timeout": Parameter(types=("number", "string"), description="The default is the step's own $timeout."),

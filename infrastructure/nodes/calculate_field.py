@@ -63,7 +63,12 @@ class CalculateField(LibraryNode):
             "calculations": Parameter(
                 types=("array",), required=True, description="Each {outputField, formula, precision}."
             ),
-            "onError": Parameter(types=("string",), default="stop", enum=("stop", "skip", "use_default")),
+            "onError": Parameter(
+                types=("string",),
+                default="stop",
+                enum=("stop", "skip", "use_default"),
+                description="stop writes nothing; skip leaves the field out; use_default writes defaultValue.",
+            ),
             "defaultValue": Parameter(default=None, description="Of use_default."),
         },
     )

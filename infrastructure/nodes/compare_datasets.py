@@ -46,8 +46,8 @@ class CompareDatasets(LibraryNode):
         effect="none",
         parameters={
             "mode": Parameter(types=("string",), required=True, enum=_MODES),
-            "input1": Parameter(types=("array",), required=True),
-            "input2": Parameter(types=("array",), required=True),
+            "input1": Parameter(types=("array",), required=True, description="The first list."),
+            "input2": Parameter(types=("array",), required=True, description="The second list."),
             "matchFields": Parameter(
                 types=("array",), description="Each {field1, field2}; field2 is called as field1 if it is not given."
             ),

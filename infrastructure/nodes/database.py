@@ -84,7 +84,7 @@ class Database(OperationNode):
                 description="A field, {fieldName, order: ascending or descending}, or a list of those.",
             ),
             "limit": Parameter(types=("integer",), description=f"At most {MAX_RECORDS:,} records are given at once."),
-            "offset": Parameter(types=("integer",), default=0),
+            "offset": Parameter(types=("integer",), default=0, description="Records that are passed over."),
         },
     )
 

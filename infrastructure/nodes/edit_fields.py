@@ -43,14 +43,25 @@ class EditFields(LibraryNode):
         edges=("success",),
         effect="none",
         parameters={
-            "mode": Parameter(types=("string",), default="manual_mapping", enum=("manual_mapping", "json_output")),
+            "mode": Parameter(
+                types=("string",),
+                default="manual_mapping",
+                enum=("manual_mapping", "json_output"),
+                description="manual_mapping: fieldsToSet; json_output: the keys of jsonOutput.",
+            ),
             "fieldsToSet": Parameter(types=("array",), description="Each {name, value, type = string}."),
             "jsonOutput": Parameter(types=("object", "string"), description="An object, or the JSON text of one."),
             "includeOtherFields": Parameter(
                 types=("boolean",), default=True, description="Whether the result also has the previous edge data."
             ),
-            "supportDotNotation": Parameter(types=("boolean",), default=True),
-            "ignoreTypeErrors": Parameter(types=("boolean",), default=False),
+            "supportDotNotation": Parameter(
+                types=("boolean",), default=True, description="Whether a dot in a name goes deeper."
+            ),
+            "ignoreTypeErrors": Parameter(
+                types=("boolean",),
+                default=False,
+                description="Whether a value that can't be converted goes in as it is.",
+            ),
         },
     )
 

@@ -30,13 +30,18 @@ class Fail(LibraryNode):
         edges=(),
         effect="none",
         parameters={
-            "message": Parameter(types=("string",), required=True),
-            "code": Parameter(types=("string",), default="FAILED"),
-            "type": Parameter(
-                types=("string",), default="runtime", enum=("validation", "configuration", "state", "runtime", "system")
+            "message": Parameter(types=("string",), required=True, description="What went wrong, for people."),
+            "code": Parameter(
+                types=("string",), default="FAILED", description="What went wrong, for routes and programs."
             ),
-            "details": Parameter(),
-            "recoverable": Parameter(types=("boolean",), default=False),
+            "type": Parameter(
+                types=("string",),
+                default="runtime",
+                enum=("validation", "configuration", "state", "runtime", "system"),
+                description="The kind of error.",
+            ),
+            "details": Parameter(description="Anything further."),
+            "recoverable": Parameter(types=("boolean",), default=False, description="Whether trying again may help."),
         },
     )
 
@@ -65,7 +70,7 @@ class Finish(LibraryNode):
         outputs=("result",),
         edges=(),
         effect="none",
-        parameters={"result": Parameter()},
+        parameters={"result": Parameter(description="Stored under the state key result.")},
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -55,13 +55,17 @@ class ExtractText(FieldNode):
             "method": Parameter(types=("string",), required=True, enum=_METHODS),
             "field": Parameter(types=("string",), description="The path of the text in the state."),
             "text": Parameter(description="The text itself. What is no text is written as JSON first."),
-            "extractType": Parameter(types=("string",), default="custom", enum=_TYPES),
+            "extractType": Parameter(
+                types=("string",), default="custom", enum=_TYPES, description="Of extractAll and extractSpecific."
+            ),
             "pattern": Parameter(types=("string",), description="Of regex, and of custom extraction."),
             "flags": Parameter(types=("string",), default="g", description="Any of g, i, m, s."),
             "startDelimiter": Parameter(types=("string",), description="Of between."),
             "endDelimiter": Parameter(types=("string",), description="Of between."),
             "occurrence": Parameter(types=("integer",), default=0, description="Of extractSpecific, from 0."),
-            "outputField": Parameter(types=("string",), default="extractedText"),
+            "outputField": Parameter(
+                types=("string",), default="extractedText", description="The path of the result in the state."
+            ),
         },
     )
 

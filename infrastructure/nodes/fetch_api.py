@@ -68,11 +68,16 @@ class FetchApi(OutwardNode):
         parameters={
             "url": Parameter(types=("string",), required=True, description="http or https."),
             "method": Parameter(types=("string",), default="GET", enum=_METHODS),
-            "headers": Parameter(types=("object",), default={}),
+            "headers": Parameter(types=("object",), default={}, description="By name; null leaves one out."),
             "query": Parameter(types=("object",), default={}, description="Added to the query of the URL."),
             "body": Parameter(description="Text as it is; everything else as JSON."),
             "timeout": Parameter(types=("number", "string"), default=30_000, description="Of the whole request."),
-            "responseType": Parameter(types=("string",), default="json", enum=("json", "text", *_BASE64)),
+            "responseType": Parameter(
+                types=("string",),
+                default="json",
+                enum=("json", "text", *_BASE64),
+                description="json that does not parse stays text; blob and arrayBuffer mean base64.",
+            ),
         },
     )
 

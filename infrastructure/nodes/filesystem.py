@@ -73,7 +73,9 @@ class Filesystem(OperationNode):
             "operation": Parameter(types=("string",), required=True, enum=tuple(_KEYS)),
             "path": Parameter(types=("string",), required=True, description="A leading / is the root."),
             "content": Parameter(description="What is written; other than text, as JSON."),
-            "encoding": Parameter(types=("string",), default="utf-8", enum=("utf-8", "base64")),
+            "encoding": Parameter(
+                types=("string",), default="utf-8", enum=("utf-8", "base64"), description="base64 for what is no text."
+            ),
         },
     )
 

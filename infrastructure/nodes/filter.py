@@ -43,7 +43,12 @@ class Filter(LibraryNode):
                 required=True,
                 description="Each {field, operation, dataType?, value?, value2?, combineWith?: AND or OR}.",
             ),
-            "matchMode": Parameter(types=("string",), default="all", enum=MATCH_MODES),
+            "matchMode": Parameter(
+                types=("string",),
+                default="all",
+                enum=MATCH_MODES,
+                description="Whether all conditions must hold, or any.",
+            ),
         },
     )
 

@@ -73,8 +73,9 @@ def place(index: int, total: int) -> dict[str, Any]:
     return {"index": index, "total": total, "isFirst": index == 0, "isLast": index == total - 1}
 
 
-def _key(default: str, alias: str = "") -> Parameter:
-    return Parameter(types=("string",), default=default, aliases=(alias,) if alias else ())
+def _key(default: str, shows: str, alias: str = "") -> Parameter:
+    description = f"The state key that shows {shows} during a pass."
+    return Parameter(types=("string",), default=default, aliases=(alias,) if alias else (), description=description)
 
 
 class Each(Iterator):
@@ -100,9 +101,11 @@ class Each(Iterator):
         edges=("loop", "current-item", "done", "complete"),
         effect="none",
         parameters={
-            "items": Parameter(types=("array",), required=True),
-            "as": _key("currentItem", "itemKey"),
-            "indexAs": _key("currentIndex", "indexKey"),
+            "items": Parameter(
+                types=("array",), required=True, description="The list, as it is when the loop is entered."
+            ),
+            "as": _key("currentItem", "the element", "itemKey"),
+            "indexAs": _key("currentIndex", "its index", "indexKey"),
         },
         iterates=True,
         resolved_at="entry",
@@ -152,11 +155,11 @@ class Range(Iterator):
         edges=("loop", "current_step", "done", "complete"),
         effect="none",
         parameters={
-            "start": Parameter(types=("number",), default=0),
-            "stop": Parameter(types=("number",), required=True),
-            "step": Parameter(types=("number",), default=1),
-            "as": _key("rangeValue", "valueKey"),
-            "indexAs": _key("rangeIndex", "indexKey"),
+            "start": Parameter(types=("number",), default=0, description="The first number."),
+            "stop": Parameter(types=("number",), required=True, description="The number that is no longer reached."),
+            "step": Parameter(types=("number",), default=1, description="What is added each time; not 0."),
+            "as": _key("rangeValue", "the number", "valueKey"),
+            "indexAs": _key("rangeIndex", "its index", "indexKey"),
         },
         iterates=True,
         resolved_at="entry",
@@ -210,10 +213,12 @@ class Batch(Iterator):
         edges=("loop", "done", "complete"),
         effect="none",
         parameters={
-            "items": Parameter(types=("array",), required=True),
-            "size": Parameter(types=("integer",), default=10),
-            "as": _key("currentBatch"),
-            "indexAs": _key("currentBatchIndex"),
+            "items": Parameter(
+                types=("array",), required=True, description="The list, as it is when the loop is entered."
+            ),
+            "size": Parameter(types=("integer",), default=10, description="Most elements of a group."),
+            "as": _key("currentBatch", "the group"),
+            "indexAs": _key("currentBatchIndex", "its index"),
         },
         iterates=True,
         resolved_at="entry",

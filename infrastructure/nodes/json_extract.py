@@ -53,7 +53,9 @@ class JsonExtract(FieldNode):
             "method": Parameter(types=("string",), enum=_METHODS, description="All are the same grammar."),
             "multiple": Parameter(types=("boolean",), default=False, description="Allows [*]; the value is a list."),
             "fallbackValue": Parameter(description="Stored when nothing is found."),
-            "outputField": Parameter(types=("string",), default="extractedValue"),
+            "outputField": Parameter(
+                types=("string",), default="extractedValue", description="The path of the result in the state."
+            ),
         },
     )
 

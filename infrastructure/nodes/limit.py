@@ -28,7 +28,9 @@ class Limit(LibraryNode):
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
             "maxItems": Parameter(types=("integer",), required=True, description="At least 1."),
-            "keepFrom": Parameter(types=("string",), default="beginning", enum=("beginning", "end")),
+            "keepFrom": Parameter(
+                types=("string",), default="beginning", enum=("beginning", "end"), description="Which end is kept."
+            ),
         },
     )
 

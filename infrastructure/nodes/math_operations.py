@@ -79,7 +79,9 @@ class MathOperations(FieldNode):
             "field2": Parameter(types=("string",), description="The path of the second one, or value."),
             "value": Parameter(types=("number", "string"), description="The second number itself."),
             "fields": Parameter(types=("array",), description="Paths of numbers; of aggregate also of lists of them."),
-            "outputField": Parameter(types=("string",), default="result"),
+            "outputField": Parameter(
+                types=("string",), default="result", description="The path of the result in the state."
+            ),
             "precision": Parameter(types=("integer",), description="Places to round to, half away from zero."),
         },
     )

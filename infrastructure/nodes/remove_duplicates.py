@@ -63,14 +63,23 @@ class RemoveDuplicates(LibraryNode):
         effect="reads",
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
-            "operation": Parameter(types=("string",), default="current_input", enum=_OPERATIONS),
-            "compareMode": Parameter(types=("string",), default="all_fields", enum=_MODES),
+            "operation": Parameter(
+                types=("string",),
+                default="current_input",
+                enum=_OPERATIONS,
+                description="previous_executions compares with what earlier runs kept too; clear_history forgets it.",
+            ),
+            "compareMode": Parameter(
+                types=("string",), default="all_fields", enum=_MODES, description="Which fields make items the same."
+            ),
             "fieldsToCompare": Parameter(types=("array",), description="For selected_fields."),
             "fieldsToExclude": Parameter(types=("array",), description="For all_except."),
             "removeOtherFields": Parameter(
                 types=("boolean",), default=False, description="Whether kept items have only the fields compared."
             ),
-            "disableDotNotation": Parameter(types=("boolean",), default=False),
+            "disableDotNotation": Parameter(
+                types=("boolean",), default=False, description="Take a dot in a field's name literally."
+            ),
             "scope": Parameter(
                 types=("string",),
                 default="node",

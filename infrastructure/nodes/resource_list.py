@@ -47,7 +47,7 @@ class ResourceList(ResourceNode):
             "search": Parameter(types=("string",), description="In name or description, without case."),
             "authorType": Parameter(types=("string",), description="workflow: written by one."),
             "limit": Parameter(types=("integer",), default=50, description=f"1 to {MAX_LIMIT}."),
-            "offset": Parameter(types=("integer",), default=0),
+            "offset": Parameter(types=("integer",), default=0, description="Resources that are passed over."),
             "sortBy": Parameter(
                 types=("string",), default="createdAt", enum=("name", "createdAt", "size", "updatedAt")
             ),

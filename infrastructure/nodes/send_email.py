@@ -48,12 +48,12 @@ class SendEmail(LibraryNode):
         effect="writes",
         parameters={
             "to": Parameter(types=_PEOPLE, required=True, description="Addresses: a text with commas, or a list."),
-            "cc": Parameter(types=_PEOPLE),
-            "bcc": Parameter(types=_PEOPLE),
-            "subject": Parameter(types=("string",)),
+            "cc": Parameter(types=_PEOPLE, description="As to."),
+            "bcc": Parameter(types=_PEOPLE, description="As to; nobody sees them."),
+            "subject": Parameter(types=("string",), description="One line."),
             "body": Parameter(description="Text as it is; everything else as indented JSON."),
             "html": Parameter(types=("string",), description="The body once more, for readers that show HTML."),
-            "replyTo": Parameter(types=_PEOPLE),
+            "replyTo": Parameter(types=_PEOPLE, description="Where answers go."),
         },
     )
 

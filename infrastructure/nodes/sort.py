@@ -40,11 +40,18 @@ class Sort(LibraryNode):
         effect="none",
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
-            "type": Parameter(types=("string",), default="simple", enum=("simple", "random")),
+            "type": Parameter(
+                types=("string",),
+                default="simple",
+                enum=("simple", "random"),
+                description="random shuffles, the same way in each attempt of a visit.",
+            ),
             "fieldsToSortBy": Parameter(
                 types=("array",), description="Each {fieldName, order: ascending or descending}; the first counts most."
             ),
-            "disableDotNotation": Parameter(types=("boolean",), default=False),
+            "disableDotNotation": Parameter(
+                types=("boolean",), default=False, description="Take a dot in a field's name literally."
+            ),
         },
     )
 

@@ -44,8 +44,17 @@ class SplitOut(LibraryNode):
                 aliases=("sourceField",),
                 description="The list itself. Default: from the previous edge data, else the state.",
             ),
-            "as": Parameter(types=("string",), default="item", aliases=("fieldName",)),
-            "keepParentData": Parameter(types=("boolean",), default=True),
+            "as": Parameter(
+                types=("string",),
+                default="item",
+                aliases=("fieldName",),
+                description="The field of each item that holds its element.",
+            ),
+            "keepParentData": Parameter(
+                types=("boolean",),
+                default=True,
+                description="Whether items have the other fields of the object that holds the list.",
+            ),
             "data": Parameter(
                 types=("object",),
                 description="Where arrayPath starts. Default: the previous edge data, else the state.",

@@ -45,7 +45,9 @@ class StringOperations(FieldNode):
             "values": Parameter(types=("array",), description="Of concat."),
             "length": Parameter(types=("integer",), description="Of pad."),
             "padChar": Parameter(types=("string",), default=" ", description="Of pad."),
-            "side": Parameter(types=("string",), default="right", enum=("left", "right", "both")),
+            "side": Parameter(
+                types=("string",), default="right", enum=("left", "right", "both"), description="Of pad."
+            ),
         },
     )
 

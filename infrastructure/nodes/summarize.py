@@ -62,12 +62,17 @@ class Summarize(LibraryNode):
             ),
             "fieldsToSplitBy": Parameter(types=("array",), default=[], description="Fields; none: one group of all."),
             "outputFormat": Parameter(
-                types=("string",), default="separate_items", enum=("separate_items", "single_item")
+                types=("string",),
+                default="separate_items",
+                enum=("separate_items", "single_item"),
+                description="separate_items: a row for each group; single_item: one object.",
             ),
             "skipMissingFields": Parameter(
                 types=("boolean",), default=False, description="Leave out items without a value in a field to split by."
             ),
-            "disableDotNotation": Parameter(types=("boolean",), default=False),
+            "disableDotNotation": Parameter(
+                types=("boolean",), default=False, description="Take a dot in a field's name literally."
+            ),
         },
     )
 

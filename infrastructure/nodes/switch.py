@@ -49,11 +49,18 @@ class Switch(LibraryNode):
         outputs=("switchResult", "selectedEdge", "matchedRule"),
         effect="none",
         parameters={
-            "mode": Parameter(types=("string",), default="rules", enum=("rules", "expression")),
+            "mode": Parameter(
+                types=("string",),
+                default="rules",
+                enum=("rules", "expression"),
+                description="rules: the first that matches; expression: its result is the edge.",
+            ),
             "item": Parameter(description="Default: the previous edge data, else the state."),
             "rules": Parameter(types=("array",), description="Each {outputKey, conditions}, conditions as in filter."),
             "expression": Parameter(description="Sees item; its result as text is the edge."),
-            "fallbackOutput": Parameter(types=("string",), default="default"),
+            "fallbackOutput": Parameter(
+                types=("string",), default="default", description="The edge where nothing matches."
+            ),
         },
     )
 

@@ -125,7 +125,7 @@ class Signal(LibraryNode):
         exit_edges=("timeout",),
         effect="none",
         parameters={
-            "name": Parameter(types=("string",), required=True),
+            "name": Parameter(types=("string",), required=True, description="The name that the signal is sent under."),
             "schema": _SCHEMA,
             "timeout": _TIMEOUT,
         },
@@ -167,10 +167,12 @@ class Approval(LibraryNode):
         exit_edges=("timeout",),
         effect="none",
         parameters={
-            "title": Parameter(types=("string",), required=True),
-            "description": Parameter(types=("string",)),
-            "choices": Parameter(types=("array",), default=["approve", "reject"]),
-            "assignees": Parameter(types=("array",), default=[]),
+            "title": Parameter(types=("string",), required=True, description="What is asked."),
+            "description": Parameter(types=("string",), description="More for whoever decides."),
+            "choices": Parameter(
+                types=("array",), default=["approve", "reject"], description="The answers, each an edge."
+            ),
+            "assignees": Parameter(types=("array",), default=[], description="Who is to decide; shown, not enforced."),
             "schema": Parameter(types=("object", "boolean"), description="JSON Schema of the form's data."),
             "timeout": _TIMEOUT,
         },

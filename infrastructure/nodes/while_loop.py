@@ -37,7 +37,9 @@ class While(Iterator):
                 late=True,
                 description="A value, {left, operator, right}, or {operation, values} as in logic; not a text.",
             ),
-            "iterationKey": Parameter(types=("string",), default=_ITERATION_KEY),
+            "iterationKey": Parameter(
+                types=("string",), default=_ITERATION_KEY, description="The state key that shows the index of the pass."
+            ),
             "maxIterations": Parameter(types=("integer",), description="Means $maxIterations."),
         },
         iterates=True,

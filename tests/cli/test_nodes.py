@@ -50,9 +50,9 @@ def test_a_page_tells_what_an_author_needs() -> None:
         "source": "library",
     }
     assert table(ran.out)[:3] == [
-        ["PARAMETER", "ALSO", "TYPE", "REQUIRED", "DEFAULT"],
-        ["items", "array", "yes"],
-        ["as", "itemKey", "string", '"currentItem"'],
+        ["PARAMETER", "ALSO", "TYPE", "REQUIRED", "DEFAULT", "DESCRIPTION"],
+        ["items", "array", "yes", "The list, as it is when the loop is entered."],
+        ["as", "itemKey", "string", '"currentItem"', "The state key that shows the element during a pass."],
     ]
     assert '"loop?": [{"log": {"message": "Order {{$.order.id}}"}}]' in ran.out
 
@@ -81,7 +81,12 @@ def test_a_node_of_ones_own_is_shown_alike(tmp_path: Path) -> None:
 def test_json_has_all_of_it() -> None:
     """For programs: the metadata, the source and the example."""
     node = clew("nodes", "each", "--json").json
-    assert node["parameters"]["as"] == {"types": ["string"], "default": "currentItem", "aliases": ["itemKey"]}
+    assert node["parameters"]["as"] == {
+        "types": ["string"],
+        "default": "currentItem",
+        "aliases": ["itemKey"],
+        "description": "The state key that shows the element during a pass.",
+    }
     assert (node["edges"], node["source"]) == (["loop", "current-item", "done", "complete"], "library")
     assert node["example"]["workflow"][0]["each..."]["as"] == "order"
     listed = clew("nodes", "--json").json
