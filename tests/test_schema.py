@@ -77,6 +77,7 @@ GOOD: dict[str, dict[str, Any]] = {
         }
     ),
     "a breaker": workflow({"empty": {"$breaker": {"failures": 3, "cooldown": "PT5M"}}}),
+    "a version of a node": workflow({"first": {"$node": "limit@1.0", "items": [], "maxItems": 1}}),
     "settings of the run": workflow("empty", settings={"priority": -5, "onCriticalError": "rollback", "retry": {}}),
     "branches": workflow({"parallel": {"mode": 2, "a?": ["empty"], "b?": None, "joined?": [{"$.n": 1}]}}),
     "passes beside one another": workflow(
@@ -122,6 +123,8 @@ BAD: dict[str, Any] = {
     "too much jitter": workflow({"empty": {"$retry": {"jitter": 2}}}),
     "an unknown answer to a crash": workflow({"empty": {"$onCrash": "ignore"}}),
     "an empty output": workflow({"empty": {"$output": ""}}),
+    "a version that is none": workflow({"first": {"$node": "log@new"}}),
+    "a parameter missing of a version": workflow({"first": {"$node": "limit@1.0", "items": []}}),
     "locks that are none": workflow({"empty": {"$locks": "$.stock"}}),
     "no passes at all": workflow({"each...": {"items": [], "$concurrency": 0, "loop?": {}}}),
     "a priority that is too high": workflow("empty", settings={"priority": 1_000}),

@@ -14,7 +14,7 @@ from application.mermaid import flowchart
 from domain.compiler import compile_definition
 from domain.errors import InvalidDefinition
 from domain.events import BranchesOpened, EdgeTaken
-from domain.program import Program
+from domain.program import Program, Step
 from tests.reference.strategies import Case, cases
 from tests.reference.test_against_reference import act_of
 from tests.support.workflows import Script, nodes_of, walked, workflow
@@ -271,6 +271,23 @@ def compiled(case: Case) -> Program:
         raise
 
 
+def ends_of(program: Program, step: Step) -> list[str]:
+    """Where a step may lead whose branch is then at its end: an end of the execution, or what gathers the branches."""
+    for block in reversed(step.blocks[1:]):
+        address, _, edge = block.rpartition("/")
+        owner = program.at(address)
+        if edge.replace("~1", "/").replace("~0", "~").removesuffix("?") in owner.branches:
+            return ["done", "failed", f"{'s' if owner.loop else 'j'}{owner.index}"]
+    return ["done", "failed"]
+
+
+def assert_opened(picture: Picture, program: Program, event: BranchesOpened) -> None:
+    """An arrow leads into each branch that has steps."""
+    for branch in event.branches:
+        if branch.first is not None:
+            assert picture.leads(f"s{program.index[event.address]}", branch.edge, f"s{program.index[branch.first]}")
+
+
 @settings(deadline=None, max_examples=100)
 @given(cases)
 def test_every_way_that_a_run_takes_is_drawn(case: Case) -> None:
@@ -283,8 +300,11 @@ def test_every_way_that_a_run_takes_is_drawn(case: Case) -> None:
     for event in walked(case.definition, nodes_of(script)).events:
         if isinstance(event, EdgeTaken):
             step = program.at(event.address)
-            targets = [f"s{program.index[event.target]}"] if event.target is not None else ["done", "failed"]
-            assert any(picture.leads(f"s{step.index}", event.edge, target) for target in targets), event
+            targets = [f"s{program.index[event.target]}"] if event.target is not None else ends_of(program, step)
+            sources = [f"s{step.index}", f"j{step.index}"]
+            assert any(picture.leads(source, event.edge, target) for source in sources for target in targets), event
+        if isinstance(event, BranchesOpened):
+            assert_opened(picture, program, event)
 
 
 @settings(deadline=None, max_examples=50)
@@ -308,10 +328,7 @@ def test_every_branch_that_a_run_opens_is_drawn(chance: Random) -> None:
     picture = read(flowchart(program, NODES))
     for event in walked(definition, NODES).events:
         if isinstance(event, BranchesOpened):
-            source = f"s{program.index[event.address]}"
-            for branch in event.branches:
-                if branch.first is not None:
-                    assert picture.leads(source, branch.edge, f"s{program.index[branch.first]}")
+            assert_opened(picture, program, event)
     ends = {source for source, target in picture.arrows if target == "done"}
     last = program.steps[-1] if not program.steps[-1].blocks[1:] else None
     assert ends

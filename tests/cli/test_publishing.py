@@ -102,11 +102,11 @@ def test_publishing_again(request: pytest.FixtureRequest, where: list[str], tmp_
     Path(path).write_text('{"id": "x", "name": "X", "version": "1.0.0",\n "workflow": ["emty"]}')
     ran = clew("publish", path, *where)
     assert (ran.code, ran.out) == (3, "")
-    assert f"{path}:2:15: error: " in ran.err
+    assert f"{path}:2:15: error[UNKNOWN_NODE]: " in ran.err
     Path(path).write_text('{"id": "x", "name": "X", "version": "1.0.0",\n "workflow": ["empty"], "id": "y"}')
     ran = clew("publish", path, *where)
     assert (ran.code, ran.out) == (3, "")
-    assert f"{path}:2:25: error: " in ran.err
+    assert f"{path}:2:25: error[DUPLICATE_KEY]: " in ran.err
 
 
 @pytest.mark.parametrize(("definition", "code"), [(FAILING, 1), (ASKING, 6)], ids=["failing", "asking"])
