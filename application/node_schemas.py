@@ -17,6 +17,7 @@ _BARE_PATH: Final = r"\$[.\[]"
 _OF_THE_ENGINE: Final = r"^[$_]|\?$"
 """Options and edges, which every configuration may have, and comments."""
 _ROUTE: Final[Schema] = {"$ref": "#/definitions/route"}
+_WORKFLOW: Final[Schema] = {"$ref": "#"}
 _RESOLVED: Final[Schema] = {"$ref": "#/definitions/resolved"}
 
 RESOLVED: Final[Schema] = {
@@ -75,6 +76,8 @@ def _parameter_form(parameter: Parameter) -> Schema:
     if not parameter.types or "any" in parameter.types:
         return {**form, "examples": list(parameter.enum)} if parameter.enum else form
     types = list(parameter.types)
+    if parameter.definition and "object" in types:
+        return {**form, "anyOf": [_WORKFLOW, {"allOf": [_RESOLVED, {"type": ["string", "array"]}]}]}
     choices: list[Schema] = [{"type": types[0] if len(types) == 1 else types}, _RESOLVED]
     if parameter.enum:  # known, but another value is only a warning
         choices.insert(0, {"enum": list(parameter.enum)})
@@ -84,12 +87,18 @@ def _parameter_form(parameter: Parameter) -> Schema:
 
 
 def _required(parameters: Mapping[str, Parameter]) -> Schema:
-    """What must be there: a parameter under one of its names."""
-    wanted = {name: each for name, each in parameters.items() if each.required}
-    groups = [
-        [name, *(alias for alias in each.aliases if not _is_of_the_engine(alias))] for name, each in wanted.items()
-    ]
+    """What must be there: a parameter under one of its names, or one that may stand in its place."""
+    groups = [_names(name, parameters) for name, each in parameters.items() if each.required]
     alone = [group[0] for group in groups if len(group) == 1]
     rules: Schema = {"required": alone} if alone else {}
     among = [{"anyOf": [{"required": [name]} for name in group]} for group in groups if len(group) > 1]
     return {**rules, "allOf": among} if among else rules
+
+
+def _names(name: str, parameters: Mapping[str, Parameter]) -> list[str]:
+    """The names under which a parameter, or one in its place, may be given."""
+    found = []
+    for each in (name, *parameters[name].instead):
+        aliases = parameters[each].aliases if each in parameters else ()
+        found += [each, *(alias for alias in aliases if not _is_of_the_engine(alias))]
+    return found

@@ -11,7 +11,7 @@ from domain.children import RESULT_KEYS
 from domain.node import Answer, Call, NodeMetadata, Parameter
 from domain.publishing import LATEST
 from domain.versions import VERSION
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
 from infrastructure.nodes.waiting import bad_duration, due_after
 
 if TYPE_CHECKING:
@@ -26,6 +26,18 @@ class RunWorkflow(LibraryNode):
         name="Run workflow",
         version=LIBRARY_VERSION,
         description="Runs a published workflow, or a definition, as a child execution, and waits for its end.",
+        example=example(
+            {
+                "runWorkflow": {
+                    "workflowId": "charge",
+                    "initialState": {"amount": "$.total"},
+                    "timeout": "1h",
+                    "success?": [{"$.receipt": "$.runWorkflowResult"}],
+                    "error?": "$fail",
+                }
+            },
+            total=25,
+        ),
         outputs=RESULT_KEYS,
         edges=("success",),
         effect="none",
@@ -79,4 +91,23 @@ class RunWorkflow(LibraryNode):
 class RunWorkflowDashed(RunWorkflow):
     """The same under its other name."""
 
-    metadata = msgspec.structs.replace(RunWorkflow.metadata, id="run-workflow")
+    metadata = msgspec.structs.replace(
+        RunWorkflow.metadata,
+        id="run-workflow",
+        example=example(
+            {
+                "run-workflow": {
+                    "definition": {
+                        "id": "double",
+                        "name": "Double",
+                        "version": "1.0.0",
+                        "initialState": {"n": 0},
+                        "workflow": [{"end": {"result": "$.n * 2"}}],
+                    },
+                    "initialState": {"n": "$.n"},
+                    "success?": [{"$.doubled": "$.runWorkflowResult"}],
+                }
+            },
+            n=21,
+        ),
+    )

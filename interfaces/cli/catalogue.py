@@ -80,7 +80,7 @@ def _row(name: str, parameter: Mapping[str, Any]) -> dict[str, str]:
         "PARAMETER": plain(name),
         "ALSO": _names(parameter.get("aliases")),
         "TYPE": plain(" or ".join(parameter.get("types") or ["any"])),
-        "REQUIRED": "yes" if parameter.get("required") else "",
+        "REQUIRED": " or ".join(["yes", *parameter.get("instead", ())]) if parameter.get("required") else "",
         "DEFAULT": plain(_as_json(parameter["default"])) if "default" in parameter else "",
         "KNOWN VALUES": _names(parameter.get("enum")),
         "DESCRIPTION": _sentence(parameter.get("description")),

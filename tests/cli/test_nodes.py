@@ -64,6 +64,12 @@ def test_known_values_and_further_parameters_are_told() -> None:
     assert "Any other parameter: A field of the line." in text
 
 
+def test_what_may_stand_in_place_of_a_parameter_is_told() -> None:
+    """A child is a published workflow or a definition."""
+    rows_by_name = {row[0]: row for row in table(clew("nodes", "runWorkflow").out)}
+    assert rows_by_name["workflowId"][2] == "yes or definition"
+
+
 def test_a_node_of_ones_own_is_shown_alike(tmp_path: Path) -> None:
     """With an example made of its parameters, and nothing in it that a terminal would obey."""
     path = tmp_path / "shout.py"
