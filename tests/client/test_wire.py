@@ -160,7 +160,7 @@ def test_waiting_ends_when_the_time_does() -> None:
         with pytest.raises(TimeoutError, match="ex_1 is still running"):
             client.run(DEFINITION, timeout_s=0)
     pauses: list[float] = []
-    parked = Answer(200, {"executionId": "ex_1", "status": "suspended"})
+    parked = Answer(200, {"executionId": "ex_1", "status": "suspended", "waiting": []})
     with scripted([running, running, running, parked]) as server, Client(server.url, sleep=pauses.append) as client:
         assert client.wait("ex_1", timeout_s=60) is True
     assert pauses == sorted(pauses)
