@@ -57,7 +57,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "a parameter that is resolved": workflow({"limit": {"$node": "log", "maxItems": "{{$.n}}"}}, initialState={"n": 1}),
     "a name with $node": workflow({"log": {"$node": "math", "operation": "add", "values": [1]}}),
     "a node of a version": workflow({"add": {"$node": "math@1.0", "operation": "add", "values": [1]}}),
-    "a child": workflow({"runWorkflow": {"workflowId": "x", "version": "1.0.0", "initialState": {"a": "$.n"}}}),
+    "a child of a version": workflow(
+        {"runWorkflow": {"workflowId": "x", "version": "1.0.0", "initialState": {"a": "$.n"}}}
+    ),
     "a definition inside": workflow({"runWorkflow": {"definition": workflow({"$.x": 1}, "empty")}}),
     "options": workflow({"empty": {"$timeout": "5s", "$output": False, "$onCrash": "fail", "$maxIterations": 5}}),
     "settings": workflow("empty", settings={"maxSteps": 10, "timeout": "1s"}),

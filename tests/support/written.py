@@ -19,7 +19,9 @@ def whole_definitions() -> Iterator[tuple[str, Any]]:
     for path in (*sorted((ROOT / "examples").glob("*.json")), *shared()):
         yield path.name, json.loads(path.read_text())
     for at, text in enumerate(README_JSON.findall((ROOT / "README.md").read_text())):
-        yield f"README {at}", json.loads(text)
+        definition = json.loads(text)
+        if "workflow" in definition:  # else it is a step to be put into one
+            yield f"README {at}", definition
 
 
 def shared() -> list[Path]:
