@@ -87,7 +87,8 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
         case Resumed():
             return _resumed(row, event)
         case Paused():
-            return replace(row, status="paused", paused_at=event.time, due=None)
+            paused_at = row.paused_at if row.status == "paused" else event.time
+            return replace(row, status="paused", paused_at=paused_at, due=None)
         case Completed():
             return replace(_ended(row, "completed", event.time), current_address=None, parked={})
         case Failed():

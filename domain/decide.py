@@ -136,7 +136,7 @@ def _resume(draft: Draft, rules: Rules, command: PersonCommand) -> None:
 
 
 def _retry(draft: Draft, rules: Rules, command: PersonCommand) -> None:
-    if draft.execution.exhausted is not None:
+    if draft.execution.status == "paused" and draft.execution.exhausted is not None:
         _resume(draft, rules, command)
         return
     if draft.execution.status != "failed" or draft.execution.failure is None:

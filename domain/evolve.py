@@ -257,10 +257,15 @@ def _retry_scheduled(execution: Execution, event: RetryScheduled) -> Execution:
 
 
 def _paused(execution: Execution, event: Paused) -> Execution:
-    exhausted = None
-    if event.error is not None:
-        exhausted = Failure(error=event.error, address=event.address, visit=event.visit, branch=event.branch)
-    return replace(_with_key(execution, event.key), status="paused", paused_at=event.time, exhausted=exhausted)
+    """A pause within a pause (of a visit in flight that has used its attempts up) begins no new one."""
+    paused_at = execution.paused_at if execution.status == "paused" else event.time
+    execution = replace(_with_key(execution, event.key), status="paused", paused_at=paused_at)
+    branch = execution.branches.get(event.branch)
+    if event.error is None or branch is None or branch.visit is None:
+        return execution
+    exhausted = Failure(error=event.error, address=event.address, visit=event.visit, branch=event.branch)
+    rests = replace(branch, visit=replace(branch.visit, between=True))
+    return replace(_with_branch(execution, event.branch, rests), exhausted=exhausted)
 
 
 def _resumed(execution: Execution, event: Resumed) -> Execution:
@@ -339,7 +344,7 @@ def _recovered(execution: Execution, event: Recovered) -> Execution:
     branch = execution.branches.get(event.branch)
     if branch is None or branch.visit is None or not event.address:
         return execution
-    visit = replace(branch.visit, recoveries=branch.visit.recoveries + 1, ready=False)
+    visit = replace(branch.visit, recoveries=branch.visit.recoveries + 1, between=True, ready=False)
     return _with_branch(execution, event.branch, replace(branch, visit=visit))
 
 

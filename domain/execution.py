@@ -114,11 +114,11 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(found, key=lambda entry: entry[2].since)
 
     def in_flight(self) -> list[tuple[str, Visit]]:
-        """(branch, visit) of every visit that has begun and neither ended nor parked."""
+        """(branch, visit) of every visit that has an attempt under way: begun, and neither over nor parked."""
         return [
             (name, branch.visit)
             for name, branch in self.branches.items()
-            if branch.visit is not None and branch.visit.wait is None
+            if branch.visit is not None and branch.visit.wait is None and not branch.visit.between
         ]
 
 
