@@ -10,7 +10,8 @@ from application.ports import Append, Recorded, StoreUnavailable
 from application.writer import Recording, Writer
 from domain.commands import Command, Rules
 from domain.decide import decide_and_fold
-from domain.errors import ClewError, ErrorInfo
+from domain.draft import engine_error
+from domain.errors import ClewError
 from domain.events import ChildStarted, ExecutionEvent, Failed
 from domain.evolve import evolve
 from domain.execution import Execution
@@ -71,8 +72,9 @@ class Live:
     def give_up(self, error: BaseException, *, now: int) -> None:
         """End the execution by a fault of the engine itself, so that it is seen instead of standing still."""
         message = f"The engine itself failed: {type(error).__name__}: {error}"
-        info = ErrorInfo(type="system", code="INTERNAL_ERROR", message=message)
-        failed = Failed(time=now, error=info, address=self.execution.branches[""].address or "")
+        failed = Failed(
+            time=now, error=engine_error("INTERNAL_ERROR", message), address=self.execution.branches[""].address or ""
+        )
         self.execution = evolve(self.execution, failed)
         self._buffer.append(failed)
 

@@ -52,6 +52,9 @@ def describe_event(recorded: Recorded, program: Program, patch: tuple[Op, ...]) 
             described[name] = fields[name]
     described["hash"] = recorded.hash.hex()
     described["data"] = {key: value for key, value in fields.items() if key not in COMMON}
+    error = getattr(event, "error", None)
+    if isinstance(error, ErrorInfo):
+        described["data"]["error"] = describe_error(error)
     if isinstance(event, EdgeTaken):
         _complete_edge(described["data"], event, patch)
     return described

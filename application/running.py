@@ -214,7 +214,7 @@ def _first_edge(answer: Any, context: ExecutionContext) -> Answer:
 
 def _bad_answer(what: str) -> StepFailure:
     message = f"A node returns an Edge, a map of edge names to functions, or None; this one returned {what}."
-    return StepFailure(ErrorInfo(type="configuration", code="INVALID_ANSWER", message=message))
+    return StepFailure(ErrorInfo(code="INVALID_ANSWER", message=message))
 
 
 def _outcome(answer: Answer, prepared: Prepared, node: WorkflowNode) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.errors import ErrorInfo
+from domain.errors import ENGINE_TYPES, ErrorInfo
 from domain.events import ExecutionEvent
 from domain.evolve import evolve
 from domain.execution import Execution
@@ -54,8 +54,9 @@ class Draft:
 
 
 def engine_error(code: str, message: str, *, details: Any = None, recoverable: bool = False) -> ErrorInfo:
-    """One of the engine's own errors."""
-    return ErrorInfo(code=code, message=message, details=details, recoverable=recoverable)
+    """One of the engine's own errors, of the type that its code has."""
+    kind = ENGINE_TYPES.get(code, "runtime")
+    return ErrorInfo(type=kind, code=code, message=message, details=details, recoverable=recoverable)
 
 
 def returned_error(step: Step, data: Any) -> ErrorInfo:

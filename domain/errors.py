@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -11,6 +11,16 @@ if TYPE_CHECKING:
 
 ErrorType = Literal["validation", "configuration", "state", "runtime", "system"]
 Severity = Literal["error", "critical"]
+
+
+ENGINE_TYPES: Final[dict[str, ErrorType]] = {
+    "NODE_UNAVAILABLE": "configuration",
+    "STATE_LIMIT": "state",
+    "CRASHED": "system",
+    "CRASH_LOOP": "system",
+    "INTERNAL_ERROR": "system",
+}
+"""The engine's own errors that are of another type than `runtime`, by code."""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
