@@ -230,11 +230,16 @@ class BranchClosed(VisitEvent, frozen=True, kw_only=True):
 
 
 class SignalReceived(Event, frozen=True, kw_only=True):
-    """A signal came in, and is kept until a wait of its name takes it."""
+    """A signal came in, and is kept until a wait of its name takes it.
+
+    With an address: the wait of that visit takes it, and no other, as soon as the pause is over.
+    """
 
     tag: ClassVar[str] = "signal_received"
     name: str
     payload: Any = None
+    address: str = ""
+    visit: int = 0
     reason: str = ""
     key: CommandKey | None = None
 

@@ -335,7 +335,14 @@ def _retried(execution: Execution, event: Resumed) -> Execution:
 
 
 def _signal_received(execution: Execution, event: SignalReceived) -> Execution:
-    kept = KeptSignal(version=execution.version + 1, payload=event.payload, actor=event.actor, time=event.time)
+    kept = KeptSignal(
+        version=execution.version + 1,
+        payload=event.payload,
+        actor=event.actor,
+        time=event.time,
+        address=event.address,
+        visit=event.visit,
+    )
     waiting = execution.kept.get(event.name, ())
     return replace(_with_key(execution, event.key), kept={**execution.kept, event.name: (*waiting, kept)})
 

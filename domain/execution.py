@@ -20,12 +20,25 @@ ROOT = ""
 
 
 class KeptSignal(msgspec.Struct, frozen=True, kw_only=True):
-    """A signal that no wait has taken yet. `version` is that of its event."""
+    """A signal that no wait has taken yet. `version` is that of its event.
+
+    One that came in a pause for a wait in progress is for the wait of that `visit` at `address` alone.
+    """
 
     version: int
     payload: Any
     actor: str
     time: int
+    address: str = ""
+    visit: int = 0
+
+    def is_for(self, visit: Visit) -> bool:
+        """Whether the wait of a visit may take it."""
+        return not self.address or self.is_promised(visit)
+
+    def is_promised(self, visit: Visit) -> bool:
+        """Whether the wait of this visit takes it, and no other."""
+        return (self.address, self.visit) == (visit.address, visit.number)
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

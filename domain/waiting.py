@@ -31,7 +31,7 @@ def park(draft: Draft, rules: Rules, park: Park, *, branch: str, now: int) -> No
         about=dict(park.about),
     )
     _check_usable(wait, rules)
-    good, broken = _first_fitting(draft, rules, wait)
+    good, broken = _first_fitting(draft, rules, visit, wait)
     draft.record(
         Suspended(
             time=now,
@@ -60,11 +60,15 @@ def _check_usable(wait: WaitFor, rules: Rules) -> None:
         raise StepFailure(error) from unusable
 
 
-def _first_fitting(draft: Draft, rules: Rules, wait: WaitFor) -> tuple[KeptSignal | None, list[tuple[KeptSignal, str]]]:
+def _first_fitting(
+    draft: Draft, rules: Rules, visit: Visit, wait: WaitFor
+) -> tuple[KeptSignal | None, list[tuple[KeptSignal, str]]]:
     """The oldest kept signal that the wait can take, and those before it that it can't, each with the reason."""
     broken: list[tuple[KeptSignal, str]] = []
     if wait.takes_signals:
         for kept in draft.execution.kept.get(wait.name, ()):
+            if not kept.is_for(visit):
+                continue
             problems = payload_problems(wait, kept.payload, rules)
             if not problems:
                 return kept, broken
@@ -116,22 +120,32 @@ def receive(draft: Draft, rules: Rules, command: Signal) -> None:
     kept = KeptSignal(
         version=draft.execution.version + 1, payload=command.payload, actor=command.actor, time=command.now
     )
+    later = found[1] if found is not None and draft.execution.status == "paused" else None
     draft.record(
         SignalReceived(
             time=command.now,
             actor=command.actor,
             name=command.name,
             payload=command.payload,
+            address=later.address if later is not None else "",
+            visit=later.number if later is not None else 0,
             reason=command.reason,
             key=command.key,
         )
     )
-    if found is not None and draft.execution.status != "paused":
+    if found is not None and later is None:
         end_by_signal(draft, rules, kept, branch=found[0], now=command.now)
 
 
 def _wait_for(draft: Draft, command: Signal) -> tuple[str, Visit, WaitFor] | None:
-    named = [entry for entry in draft.execution.waits() if entry[2].takes_signals and entry[2].name == command.name]
+    kept = draft.execution.kept.get(command.name, ())
+    named = [
+        entry
+        for entry in draft.execution.waits()
+        if entry[2].takes_signals
+        and entry[2].name == command.name
+        and not any(signal.is_promised(entry[1]) for signal in kept)
+    ]
     if not command.address:
         return named[0] if named else None
     for entry in named:
@@ -223,7 +237,7 @@ def end_what_can(draft: Draft, rules: Rules, now: int) -> None:
             return
         if not draft.is_open(branch, visit):  # cancelled by one before it
             continue
-        good, _ = _first_fitting(draft, rules, wait)
+        good, _ = _first_fitting(draft, rules, visit, wait)
         if good is not None:
             end_by_signal(draft, rules, good, branch=branch, now=now)
             settle(draft, rules, now)

@@ -139,6 +139,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     ),
     SignalReceived(time=T, name="ok"),
     SignalReceived(time=T, actor="ann", name="ok", payload=VALUES, reason="because", key=KEY),
+    SignalReceived(time=T, name="ok", address=STEP, visit=2),
     Resumed(time=T, cause="timer"),
     Resumed(
         time=T, actor="ann", cause="signal", address=STEP, visit=2, branch="left", signal=7, reason="because", key=KEY
