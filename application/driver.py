@@ -15,7 +15,7 @@ from application.running import NodeRunner, Ran, raised
 from application.slots import Slots
 from domain.commands import Begin, Erred, Finish, Stored
 from domain.draft import engine_error
-from domain.errors import StepFailure
+from domain.errors import ErrorInfo, StepFailure
 from domain.events import BranchClosed, ChildStarted
 from domain.node import Effect
 from domain.position import Visit
@@ -155,16 +155,16 @@ class Driver:
             effect = self._runner.effect(step, prepared.config)
         except StepFailure as failure:
             return "none", Ran(outcome=Erred(error=failure.error))
-        refusal = self._breakers.refusal(step.node, step.options.breaker)
-        if refusal is not None:
-            return "none", Ran(outcome=Erred(error=refusal))
+        admitted = self._breakers.admit(step.node, step.options.breaker)
+        if isinstance(admitted, ErrorInfo):
+            return "none", Ran(outcome=Erred(error=admitted))
         ran = None
         try:
             if effect == "writes":
                 await live.flush()
             ran = await self._runner.run(live.execution, live.execution.branches[name], step, prepared)
         finally:
-            self._breakers.learn(step.node, step.options.breaker, ran.outcome if ran is not None else None)
+            self._breakers.learn(admitted, ran.outcome if ran is not None else None)
         return effect, ran
 
     def _can_go(self, live: Live, name: str) -> bool:

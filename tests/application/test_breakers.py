@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from domain.commands import Cancel, Erred
+from application.breakers import Admitted, Breakers
+from domain.commands import Cancel, Erred, Took
 from domain.errors import ErrorInfo, StepFailure
+from domain.events import RetryScheduled
 from domain.execution import Execution
+from domain.program import BreakerPolicy
 from tests.support.workflows import Script, nodes_of
-from tests.support.worlds import World, closed_gates, held, run, until, world
+from tests.support.worlds import ManualClock, World, closed_gates, held, run, until, world
 
 SECOND = 1_000_000
 FAULT = ValueError("down")
@@ -77,7 +80,9 @@ def test_there_is_only_one_probe_at_a_time() -> None:
                 .options.breaker
             )
             assert policy is not None
-            here.engine.breakers.learn("held", policy, Erred(error=ErrorInfo(code="X", message="x")))
+            admitted = here.engine.breakers.admit("held", policy)
+            assert isinstance(admitted, Admitted)
+            here.engine.breakers.learn(admitted, Erred(error=ErrorInfo(code="X", message="x")))
             here.clock.time += 10 * SECOND
             probe = await here.submit(guarded)
             await gates["begun"].wait()
@@ -105,5 +110,52 @@ def test_what_is_the_callers_fault_is_no_failure_of_the_node() -> None:
             for _ in range(3):
                 await here.run("a")
             assert state(here) == "closed"
+
+    run(test())
+
+
+FAILED = Erred(error=ErrorInfo(code="X", message="x"))
+FINE = Took(edge="x")
+
+
+def admit(breakers: Breakers, policy: BreakerPolicy) -> Admitted:
+    """A visit that must be let through."""
+    admitted = breakers.admit("n", policy)
+    assert isinstance(admitted, Admitted)
+    return admitted
+
+
+def test_a_visit_that_began_before_it_opened_says_nothing_of_the_node_now() -> None:
+    """It neither closes the breaker, nor leaves it open for longer, nor takes the probe's place."""
+    clock, policy = ManualClock(), BreakerPolicy(failures=1, cooldown_ms=10_000)
+    breakers = Breakers(clock)
+    slow, late, failing = (admit(breakers, policy) for _ in range(3))
+    breakers.learn(failing, FAILED)
+    clock.time += 5 * SECOND
+    breakers.learn(slow, FINE)
+    assert (view := breakers.view("n")) is not None and (view.state, view.failures) == ("open", 1)
+    clock.time += 5 * SECOND
+    probe = admit(breakers, policy)
+    breakers.learn(late, FAILED)
+    assert isinstance(breakers.admit("n", policy), ErrorInfo)
+    breakers.learn(probe, FINE)
+    assert (view := breakers.view("n")) is not None and (view.state, view.failures) == ("closed", 0)
+
+
+def test_a_refusal_is_recoverable_so_that_a_retry_is_the_probe() -> None:
+    """`$retry` and `$breaker` work together: what is refused now is tried again when the breaker is half open."""
+
+    async def test() -> None:
+        script = Script({"a": [FAULT, "x"]})
+        guarded = {"a": {"$breaker": {"failures": 1, "cooldown": "10s"}, "$retry": {"maxAttempts": 3, "delay": "5s"}}}
+        async with world(nodes_of(script)) as here:
+            execution_id = await here.submit(guarded)
+            for seconds in (5, 10):
+                await until(lambda: (here.fold(execution_id).due or 0) > here.clock.time)
+                here.clock.time += seconds * SECOND
+                here.engine._timers._changed.set()
+            assert (await here.settle(execution_id)).status == "completed"
+            failures = [e.error.code for e in here.events(execution_id) if isinstance(e, RetryScheduled)]
+            assert (failures, script.order) == (["NODE_ERROR", "CIRCUIT_OPEN"], "a a")
 
     run(test())

@@ -37,6 +37,22 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it, and return when it is ready."""
+        process = self._launch()
+        deadline = monotonic() + START_S
+        while not self._is_ready():
+            if process.poll() is not None or monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{(self._home / 'server.log').read_text()}")
+
+    def start_until_killed(self) -> int:
+        """Start it, and return its exit status when something in it has ended it."""
+        return self._launch().wait(START_S)
+
+    def wait_until_killed(self) -> int:
+        """The exit status of the running server, once something in it has ended it."""
+        assert self._process is not None
+        return self._process.wait(START_S)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         command = [
             sys.executable,
             "-m",
@@ -49,10 +65,7 @@ class ServerProcess:
         ]
         with (self._home / "server.log").open("ab") as log:
             self._process = subprocess.Popen([*command, "--nodes", str(self._nodes)], cwd=ROOT, stdout=log, stderr=log)
-        deadline = monotonic() + START_S
-        while not self._is_ready():
-            if self._process.poll() is not None or monotonic() > deadline:
-                raise AssertionError(f"the server did not start:\n{(self._home / 'server.log').read_text()}")
+        return self._process
 
     def _is_ready(self) -> bool:
         try:
