@@ -62,7 +62,7 @@ def compile_definition(
             Problem(code="SCHEMA", path="", message="A workflow is a JSON object with id, name, version and workflow.")
         )
         raise InvalidDefinition(problems.ordered())
-    if _is_too_deep(definition, limits.definition_depth, report):
+    if _is_too_deep(definition, limits.definition_depth, report) or _is_too_large(definition, limits, report):
         raise InvalidDefinition(problems.ordered())
     _check_document(definition, report)
     lowered = settings_of(definition, limits, report)
@@ -115,6 +115,15 @@ def _is_too_deep(definition: Any, limit: int, report: Report) -> bool:
     message = f"This is nested deeper than {limit} levels."
     report(Problem(code="TOO_DEEP", path=level[0][0], message=message))
     return True
+
+
+def _is_too_large(definition: dict[str, Any], limits: Limits, report: Report) -> bool:
+    """Whether a definition that did not come as text is larger than any text may be."""
+    size = len(json.encode(definition))
+    if size > limits.definition_bytes:
+        message = f"The definition has {size:,} bytes; at most {limits.definition_bytes:,} are allowed."
+        report(Problem(code="TOO_LARGE", path="", message=message))
+    return size > limits.definition_bytes
 
 
 def _check_text(definition: dict[str, Any], key: str, pattern: re.Pattern[str], rule: str, report: Report) -> None:

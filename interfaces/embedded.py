@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from application.ports import LoadProblem, Status
 from application.requests import Accepted, Published, Submission, ToPublish
+from domain import json
 from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
+from domain.errors import StepFailure, Unacceptable
 from domain.node import WorkflowNode
 from interfaces.bootstrap import make_service
 from interfaces.settings import Settings
@@ -65,7 +67,10 @@ class Engine:
     ) -> Accepted:
         """Begin an execution; durable when it returns. Raises InvalidDefinition, Refused or Unacceptable."""
         submission = Submission(
-            definition=definition, initial_state=initial_state, execution_id=execution_id, on_conflict=on_conflict
+            definition=_json(definition, "the definition"),
+            initial_state=_state(initial_state),
+            execution_id=execution_id,
+            on_conflict=on_conflict,
         )
         return self._service.submit_and_wait(submission)
 
@@ -74,7 +79,7 @@ class Engine:
 
         Raises InvalidDefinition; Refused when another definition has that version.
         """
-        return self._service.publish_and_wait(ToPublish(definition=definition, actor=actor))
+        return self._service.publish_and_wait(ToPublish(definition=_json(definition, "the definition"), actor=actor))
 
     def start(
         self,
@@ -91,7 +96,7 @@ class Engine:
         chosen = self._service.queries.startable(workflow_id, version)
         submission = Submission(
             definition_hash=chosen.definition_hash,
-            initial_state=initial_state,
+            initial_state=_state(initial_state),
             execution_id=execution_id,
             on_conflict=on_conflict,
         )
@@ -144,7 +149,8 @@ class Engine:
 
     def signal(self, execution_id: str, name: str, payload: Any = None, *, actor: str = "", reason: str = "") -> bool:
         """Send a signal. Raises Refused when the execution has ended, Unacceptable when its wait can't take it."""
-        return self._do(execution_id, Signal(now=0, name=name, payload=payload, actor=actor, reason=reason))
+        plain = _json(payload, "the payload")
+        return self._do(execution_id, Signal(now=0, name=name, payload=plain, actor=actor, reason=reason))
 
     def pause(self, execution_id: str, *, reason: str = "") -> bool:
         """Let no further step begin. False: it is paused already."""
@@ -164,3 +170,17 @@ class Engine:
 
     def _do(self, execution_id: str, command: OutsideCommand) -> bool:
         return self._service.command_and_wait(execution_id, command).changed
+
+
+def _state(given: dict[str, Any] | None) -> Any:
+    if given is not None and not isinstance(given, dict):
+        raise Unacceptable(f"The initial state is an object, not a {type(given).__name__}.", code="SCHEMA")
+    return _json(given, "the initial state")
+
+
+def _json(value: Any, what: str) -> Any:
+    """The value as plain JSON: a program can pass what no text could. Raises Unacceptable, naming the place."""
+    try:
+        return json.normal(value, what)
+    except StepFailure as failure:
+        raise Unacceptable(failure.message, code=failure.code, details=failure.details) from failure
