@@ -75,6 +75,8 @@ class NodeMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Each routed edge that is not in `edges` is a branch (`parallel`). Answers with a `Fork`."""
     concurrent: bool = False
     """Takes `$concurrency`: as a loop its passes may then run beside one another. Answers with a `Fork`."""
+    lenient: bool = False
+    """A missing reference in any of its parameters is null with a warning instead of an error."""
     extra: Parameter | None = None
     """What a parameter that `parameters` does not name must be; None: it is an error."""
     example: Mapping[str, Any] | None = None

@@ -36,9 +36,8 @@ def compile_parameters(
         if spec.definition and isinstance(value, dict):
             compiled: Value = Constant(value)
         else:
-            compiled = compile_value(
-                value, path=path, problems=problems, lenient=spec.lenient, fill_bare=spec.fill_bare
-            )
+            lenient = spec.lenient or metadata.lenient
+            compiled = compile_value(value, path=path, problems=problems, lenient=lenient, fill_bare=spec.fill_bare)
         for problem in problems:
             report(problem)
         if compiled.constant:
@@ -89,7 +88,7 @@ def check_resolved(config: Mapping[str, Any], metadata: NodeMetadata) -> None:
     """Raise `INVALID_PARAMETER` for a resolved parameter whose type the node can't take."""
     for name, spec in (metadata.parameters or {}).items():
         if name in config and spec.types and not has_type(config[name], spec.types):
-            if config[name] is None and spec.lenient:
+            if config[name] is None and (spec.lenient or metadata.lenient):
                 continue
             found = kind_of(config[name])
             message = f"{metadata.id}: {name} is {type_names(spec.types)}, not {found}"
