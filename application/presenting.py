@@ -89,6 +89,7 @@ def describe_execution(execution: Execution, program: Program | None) -> dict[st
         "endTime": iso(execution.ended) if execution.ended is not None else None,
         "currentStep": _step_name(execution, address, program),
         "currentAddress": address,
+        "loops": _describe_loops(execution, program),
         "waiting": _describe_waits(execution),
         "branches": _describe_branches(execution, program),
         "labels": execution.labels,
@@ -142,6 +143,21 @@ def _describe_branches(execution: Execution, program: Program | None) -> list[di
             "waiting": branch.visit.wait.kind if branch.visit is not None and branch.visit.wait is not None else None,
         }
         for name, branch in execution.branches.items()
+    ]
+
+
+def _describe_loops(execution: Execution, program: Program | None) -> list[dict[str, Any]]:
+    """The loops that it is in (or failed in), outermost first: the pass, and how many there will be if that is known."""
+    frames = [frame for branch in execution.branches.values() for frame in branch.frames]
+    once = {(frame.address, frame.entry, frame.index): frame for frame in frames}
+    return [
+        {
+            "address": frame.address,
+            "step": _step_name(execution, frame.address, program),
+            "index": frame.index,
+            "total": frame.total,
+        }
+        for frame in once.values()
     ]
 
 

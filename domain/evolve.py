@@ -186,8 +186,9 @@ def _edge_taken(execution: Execution, event: EdgeTaken) -> Execution:
         outputs = {**outputs, name: value}
     moved = _awake(replace(_with_branch(execution, event.branch, after), outputs=outputs), branch)
     moved = completed_snapshot(moved, event)
-    frame = after.frames[-1] if event.enter is not None else after.frames[-1].item if event.again else None
-    return heavier(moved, len(json.encode((value, name, frame))))
+    frame = after.frames[-1] if event.enter is not None or event.again else None
+    grown = frame if event.enter is not None or frame is None else (frame.item, frame.total)
+    return heavier(moved, len(json.encode((value, name, grown))))
 
 
 def output_of(event: EdgeTaken, state: Mapping[str, Any]) -> Any:
@@ -200,13 +201,16 @@ def _frames(branch: Branch, event: EdgeTaken, data: Any) -> tuple[Frame, ...]:
     if event.enter is None and not event.again:
         return frames
     item = data.get("item") if isinstance(data, dict) else None
+    total = data.get("total") if isinstance(data, dict) else None
+    total = total if type(total) is int else None
     if event.enter is None or event.again:
         top = frames[-1] if event.enter is None else _keeping(frames[-1], event.enter)
-        return (*frames[:-1], replace(top, index=top.index + 1, item=item, entries={}))
+        return (*frames[:-1], replace(top, index=top.index + 1, total=total, item=item, entries={}))
     entries = frames[-1].entries if len(frames) > branch.base else branch.entries
     entered = Frame(
         address=event.address,
         entry=entries.get(event.address, 1),
+        total=total,
         item=item,
         parameters=event.enter.parameters,
         saved=event.enter.saved,

@@ -44,12 +44,14 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """One entry into a loop: its step, the entry count of that step, the pass it is in, and what it keeps until it is left.
 
-    `entries` counts how often each step was entered in this pass.
+    `entries` counts how often each step was entered in this pass; `total` is how many passes there will be, if the loop
+    says so.
     """
 
     address: str
     entry: int
     index: int = 0
+    total: int | None = None
     item: Any = None
     parameters: dict[str, Any] | None = None
     saved: dict[str, Any] = {}

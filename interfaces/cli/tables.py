@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from interfaces.cli.wording import error_in_words, gist, names_in, plain, step_of, wait_in_words
+from interfaces.cli.wording import error_in_words, gist, loop_in_words, names_in, plain, step_of, wait_in_words
 
 WIDE: Final = 220
 """Columns where stdout is no terminal: nothing is cut that a pipe could want."""
@@ -124,6 +124,7 @@ def print_execution(execution: Mapping[str, Any]) -> None:
     if execution.get("currentStep"):
         rows.append(("step", f"{plain(execution['currentStep'])}  {plain(execution.get('currentAddress') or '')}"))
     rows += [("branch", _branch(branch)) for branch in execution.get("branches") or () if branch["branch"]]
+    rows += [("loop", loop_in_words(loop)) for loop in execution.get("loops") or ()]
     rows += [("waiting", wait_in_words(wait)) for wait in execution.get("waiting") or ()]
     if execution.get("parent"):
         parent = execution["parent"]

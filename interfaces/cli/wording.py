@@ -68,6 +68,12 @@ def wait_in_words(wait: Mapping[str, Any]) -> str:
             return f"waits for the signal {plain(wait.get('name', ''))!r}{until}"
 
 
+def loop_in_words(loop: Mapping[str, Any]) -> str:
+    """How far a loop is."""
+    total = f" of {loop['total']:,}" if loop.get("total") is not None else ""
+    return f"{plain(loop.get('step') or loop['address'])}: pass {loop['index'] + 1:,}{total}"
+
+
 def error_in_words(error: Mapping[str, Any]) -> str:
     """An error object: its code, its message, and where it came up."""
     where = f" at {error['address']}" if error.get("address") else ""

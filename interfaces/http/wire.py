@@ -181,6 +181,15 @@ class BranchBody(Body, frozen=True, kw_only=True):
     waiting: Literal["timer", "signal", "approval", "retry", "lock", "branches", "child"] | None
 
 
+class LoopBody(Body, frozen=True, kw_only=True):
+    """A loop that the execution is in: the pass, from 0, and how many there will be, if the loop knows."""
+
+    address: str
+    step: str | None
+    index: int
+    total: int | None
+
+
 class ExecutionBody(Body, frozen=True, kw_only=True):
     """An execution. `finalState` is there once it has ended."""
 
@@ -194,6 +203,7 @@ class ExecutionBody(Body, frozen=True, kw_only=True):
     end_time: Time | None
     current_step: str | None
     current_address: str | None
+    loops: list[LoopBody]
     waiting: list[WaitBody]
     branches: list[BranchBody]
     labels: dict[str, str]
