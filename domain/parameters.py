@@ -51,9 +51,9 @@ def compile_parameters(
 
 
 def _spec(key: str, path: str, metadata: NodeMetadata, report: Report) -> tuple[str, Parameter | None]:
-    if key.startswith("_"):  # a comment
-        return key, None
     known = metadata.parameters
+    if key.startswith("_") and key not in (known or {}):  # a comment
+        return key, None
     if known is None:
         return key, _ANY
     if key in known:
