@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import StepFailure
 from tests.reference import nodes
-from tests.reference.nodes import Ends, Frame, Raised, error_object
+from tests.reference.errors import Raised, error_object, invalid
+from tests.reference.nodes import Ends, Frame
 from tests.reference.outline import Block, Step
 from tests.reference.ways import Binding, Failed, Left, Way
 
@@ -83,7 +84,7 @@ def _wanted(mode: Any, count: int) -> int | None:
     if mode == "any":
         return 1
     if not isinstance(mode, int) or isinstance(mode, bool) or not 1 <= mode <= count:
-        raise nodes.invalid("no number of branches")
+        raise invalid("no number of branches")
     return mode
 
 

@@ -12,17 +12,26 @@ import msgspec
 from domain.errors import StepFailure
 from domain.scope import Scope
 from tests.reference import branches, nodes
-from tests.reference.nodes import Does, Ends, Frame, Raised, error_object, returned_error
+from tests.reference.errors import Raised, error_object, returned_error
+from tests.reference.nodes import Does, Ends, Frame, Taken
 from tests.reference.outline import Block, Jump, Step, outline
-from tests.reference.ways import Binding, Failed, Jumped, Left, Way
+from tests.reference.parking import Post
+from tests.reference.trying import Policy
+from tests.reference.ways import Binding, Failed, Jumped, Left, Stopped, Way
 
 
 @dataclass
 class Reference:
-    """One run of a valid definition: `visits` are (address, edge or None) in order; `seen` the scripted nodes' parameters."""
+    """One run of a valid definition: `visits` are (address, edge or None) in order; `seen` the scripted nodes' parameters.
+
+    `mail` is sent, one by one, when a wait without a due time has parked; `again` is how often a person tries again what
+    has failed, or resumes what has paused.
+    """
 
     definition: dict[str, Any]
     script: Mapping[str, Sequence[Does]]
+    mail: Sequence[tuple[str, Any]] = ()
+    again: int = 0
     status: str = "running"
     error: Any = None
     visits: list[tuple[str, str | None]] = field(default_factory=list)
@@ -40,6 +49,7 @@ class Reference:
         self.dealing = 0
         self.counted = 0
         self.left = {name: list(acts) for name, acts in self.script.items()}
+        self.post = Post(list(self.mail))
 
     def run(self) -> Reference:
         """Run it to its end."""
@@ -50,6 +60,8 @@ class Reference:
             self.status = "completed"
         except Failed as failed:
             self.status, self.error = "failed", failed.error
+        except Stopped as stopped:
+            self.status, self.error = stopped.status, stopped.error
         return self
 
     def block(self, block: Block, at: int, binding: Binding) -> Left:
@@ -68,14 +80,30 @@ class Reference:
         return Way.NEXT
 
     def step(self, step: Step, binding: Binding) -> Left:
-        """Run one step, and what its edge leads to."""
-        if step.setter is not None:
-            self.set(step, binding)
-            return Way.NEXT
+        """Run one step, and what its edge leads to; again, as often as a person wants what failed there to be tried."""
         if step.node == "parallel" or step.together:
             return branches.run(self, step, binding)
         if step.loop:
             return self.loop(step, binding)
+        while True:
+            given = self.input
+            try:
+                return self.once(step, binding)
+            except Failed as failed:
+                self.try_again(failed, given)
+
+    def try_again(self, failed: Failed, given: Any) -> None:
+        """A person retries what failed: a new walk, from the step that failed (the innermost), given what it was given."""
+        if not self.again:
+            raise failed
+        self.again -= 1
+        self.counted, self.input = 0, given
+
+    def once(self, step: Step, binding: Binding) -> Left:
+        """Run a step that is no loop."""
+        if step.setter is not None:
+            self.set(step, binding)
+            return Way.NEXT
         edge, data = self.visit(step, binding, None)
         return self.follow(step, edge, data, binding)
 
@@ -126,33 +154,47 @@ class Reference:
     def passes(self, step: Step, binding: Binding, frame: Frame) -> Left:
         """Run the passes of a loop."""
         while True:
-            edge, data = self.visit(step, binding, frame)
-            route = step.routes.get(edge) if edge is not None else None
-            body = step.runs_body(edge) and isinstance(route, Block)
-            if not body and route not in ("$continue", "$fail"):
-                frame.restore(self.state)
-            if body:
-                assert isinstance(route, Block)
-                self.frames.append(frame)
-                left = self.block(route, 0, Binding(binding))
-                self.frames.pop()
-            else:
-                left = self.follow(step, edge, data, binding)
-                if left is not Way.CONTINUED or route != "$continue":
-                    own = route is None or route == "$break"
-                    return Way.NEXT if own else left
-            if left in (Way.NEXT, Way.CONTINUED):
-                frame.index += 1
+            given = self.input
+            try:
+                left = self.one_pass(step, binding, frame)
+            except Failed as failed:
+                self.try_again(failed, given)
+                frame.forget()
                 continue
-            frame.restore(self.state)
-            return left if isinstance(left, Jumped) else Way.NEXT
+            if left is not None:
+                return left
 
-    def visit(self, step: Step, binding: Binding, frame: Frame | None) -> tuple[str | None, Any]:
+    def one_pass(self, step: Step, binding: Binding, frame: Frame) -> Left | None:
+        """Visit the loop step, and run what its edge leads to. None: it goes round."""
+        edge, data = self.visit(step, binding, frame)
+        route = step.routes.get(edge) if edge is not None else None
+        body = step.runs_body(edge) and isinstance(route, Block)
+        if not body and route not in ("$continue", "$fail"):
+            frame.restore(self.state)
+        if body:
+            assert isinstance(route, Block)
+            frame.entered = True
+            self.frames.append(frame)
+            left = self.block(route, 0, Binding(binding))
+            self.frames.pop()
+        else:
+            left = self.follow(step, edge, data, binding)
+            if left is not Way.CONTINUED or route != "$continue":
+                own = route is None or route == "$break"
+                return Way.NEXT if own else left
+            frame.entered = True
+        if left in (Way.NEXT, Way.CONTINUED):
+            frame.index += 1
+            return None
+        frame.restore(self.state)
+        return left if isinstance(left, Jumped) else Way.NEXT
+
+    def visit(self, step: Step, binding: Binding, frame: Frame | None) -> Taken:
         """One visit: the edge it takes with its data, an error included; Failed when an error is not routed."""
         self.count()
         before = deepcopy(self.state)
         try:
-            edge, data = self.attempt(step, binding, frame)
+            edge, data = self.attempts(step, binding, frame)
         except Ends:
             self.visits.append((step.address, None))
             raise
@@ -166,7 +208,25 @@ class Reference:
         self.keep(step, data)
         return edge, data
 
-    def attempt(self, step: Step, binding: Binding, frame: Frame | None) -> tuple[str | None, Any]:
+    def attempts(self, step: Step, binding: Binding, frame: Frame | None) -> Taken:
+        """The last attempt of a visit: one that fails leaves nothing behind if there is another."""
+        policy = Policy.of(step, self.definition)
+        tries = 0
+        while True:
+            before = deepcopy(self.state)
+            edge, data = self.attempt(step, binding, frame)
+            tries += 1
+            if edge != "error" or not policy.helps(data) or (tries >= policy.most and not policy.pauses):
+                return edge, data
+            if tries >= policy.most and "error" in step.routes:
+                return edge, data
+            self.state = before
+            if tries >= policy.most:
+                if not self.again:
+                    raise Stopped("paused", data)
+                self.again -= 1
+
+    def attempt(self, step: Step, binding: Binding, frame: Frame | None) -> Taken:
         """The edge that the node takes; `error` with the error object, whether it returned it or raised."""
         before = deepcopy(self.state)
         try:
@@ -203,6 +263,8 @@ class Reference:
             assert frame is not None
             return self.iterate(step, binding, frame)
         config = self.resolved(step, binding)
+        if step.node in nodes.PARKING:
+            return nodes.PARKING[step.node](step.name, config, step.routes.keys(), self.post)
         if step.node in nodes.LIBRARY:
             return nodes.LIBRARY[step.node](config, self.state, self.input)
         self.seen.append((step.name, config))

@@ -11,6 +11,8 @@ from typing import Any
 
 from domain import comparison
 from domain.errors import StepFailure
+from tests.reference import parking
+from tests.reference.errors import Raised, error_object, invalid
 
 Json = Any
 State = dict[str, Any]
@@ -35,6 +37,12 @@ class Frame:
     saved: dict[str, Any] = field(default_factory=dict)
     unset: set[str] = field(default_factory=set)
     item: Any = None
+    entered: bool = False
+
+    def forget(self) -> None:
+        """A visit that failed before there was a pass is no entry: what it kept is kept anew."""
+        if not self.entered:
+            self.kept, self.saved, self.unset = None, {}, set()
 
     def remember(self, key: str, state: State) -> None:
         """Keep what a position key holds at entry."""
@@ -58,43 +66,11 @@ class Frame:
         return {"index": self.index, "item": self.item}
 
 
-class Raised(Exception):
-    """A step has an error; `keeps` says that what it wrote stays."""
-
-    def __init__(self, error: dict[str, Any], *, keeps: bool = False) -> None:
-        super().__init__(error["message"])
-        self.error = error
-        self.keeps = keeps
-
-
 class Ends(Exception):
     """The execution is complete."""
 
 
 Taken = tuple[str | None, Json]
-
-
-def error_object(code: str, message: str, **more: Any) -> dict[str, Any]:
-    """An error object with the defaults of LANGUAGE section 5."""
-    error = {"type": "runtime", "code": code, "message": message, "recoverable": False, "severity": "error"} | more
-    if not error["recoverable"] and error["type"] in ("runtime", "system"):
-        error["severity"] = "critical"
-    return {**error, "details": more.get("details")} if "details" in more else error | {"details": None}
-
-
-def returned_error(step: str, data: Json) -> dict[str, Any]:
-    """The error object that a returned `error` edge with such data means."""
-    if isinstance(data, dict) and isinstance(data.get("code"), str) and isinstance(data.get("message"), str):
-        known = {key: data[key] for key in ("type", "recoverable", "details") if key in data}
-        return error_object(data["code"], data["message"], **known)
-    if isinstance(data, str) and data:
-        return error_object("NODE_ERROR", data)
-    return error_object("NODE_ERROR", f"{step} took error", details=data or None if isinstance(data, str) else data)
-
-
-def invalid(message: str) -> Raised:
-    """A bad value: a returned `error` with `INVALID_PARAMETER`."""
-    return Raised(error_object("INVALID_PARAMETER", message, type="validation"), keeps=True)
 
 
 def scripted(does: Does, state: State) -> Taken:
@@ -184,6 +160,7 @@ LIBRARY: dict[str, Callable[[dict[str, Any], State, Json], Taken]] = {
     "fail": fail,
     "end": end,
 }
+PARKING = {"wait": parking.wait, "signal": parking.signal, "approval": parking.approval}
 ITERATORS = {"each": "current-item", "range": "current_step", "while": "do", "batch": None}
 """The original name of the edge of a pass."""
 POSITION = {

@@ -12,6 +12,8 @@ from domain.values import Value, compile_value
 Special = Literal["$end", "$fail", "$break", "$continue"]
 SPECIALS: tuple[Special, ...] = ("$end", "$fail", "$break", "$continue")
 ALWAYS_EXITS = frozenset(("error", "done", "complete", "false"))
+EXITS = {"signal": {"timeout"}, "approval": {"timeout"}}
+"""What NODES marks as an exit besides."""
 
 
 @dataclass(eq=False)
@@ -73,7 +75,7 @@ class Step:
 
     def is_body(self, edge: str) -> bool:
         """Whether a route of that edge is a body."""
-        return edge not in ALWAYS_EXITS if self.dots else edge == "loop"
+        return edge not in ALWAYS_EXITS | EXITS.get(self.node, set()) if self.dots else edge == "loop"
 
 
 def outline(definition: dict[str, Any]) -> Block:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from tests.reference.nodes import Does
 LETTERS = "abcde"
 NAMES = (*LETTERS, "first-step", "h2")
 MAX_DEPTH = 4
-READS = {
+READS: dict[str, Any] = {
     "input": "{{ input }}",
     "error": "{{ error | default('unbound') }}",
     "loop": "{{ loop | default('no loop') }}",
@@ -25,6 +25,10 @@ READS = {
     "value": "$.rangeValue | default('none')",
     "strict": "{{ loop.item }}",
     "of_a": "{{ output.a | default('none') }}",
+    "nested": {"k": ["$.n", "{{ input }}", {"deep": ["$.k0"]}], "same": "text", "edge?": None},
+    "length": "{{ $.items.length + 1 }}",
+    "either": "{{ 'many' if $.n > 2 else $.k0 }}",
+    "escaped": "$$.n is {{ $.n }}, {{ '{{' }}",
     "text": "of {{ output.b.p }} at {{ loop.index }} by {{ error.code }} on {{ $.n }}",
 }
 SETTERS: list[tuple[str, Any]] = [
@@ -52,10 +56,15 @@ CONDITIONS: list[Any] = [
 
 
 class Case(NamedTuple):
-    """A definition, and what the steps of each name do, visit by visit."""
+    """A definition, and what the steps of each name do, visit by visit.
+
+    `mail` is sent, letter by letter, when nothing else ends a wait; `again` is how often somebody retries or resumes.
+    """
 
     definition: dict[str, Any]
     script: dict[str, list[Does]]
+    mail: Sequence[tuple[str, Any]] = ()
+    again: int = 0
 
 
 class Around(NamedTuple):
@@ -85,6 +94,9 @@ class Builder:
     def __init__(self, chance: Random) -> None:
         self.chance = chance
         self.left = chance.randint(3, 40)
+        self.parks = self.pick(False, False, True)
+        self.retries = self.pick(False, False, True)
+        self.forks = not self.parks and not self.retries
 
     def pick(self, *choices: Any) -> Any:
         """One of them."""
@@ -116,7 +128,7 @@ class Builder:
             edge=self.pick("x", "x", "y", "go", "go", "go", "loop", "loop", "done", "error", "false", None),
             data=self.error() if self.pick(True, False, False) else self.small(),
             writes={key: self.small()} if self.pick(True, False, False, False) else {},
-            raises=self.pick(*[None] * 12, "boom", "bang"),
+            raises=self.pick(*[None] * (4 if self.retries else 12), "boom", "bang"),
         )
 
     def items(self) -> Any:
@@ -152,9 +164,8 @@ class Builder:
 
     def step(self, name: str, around: Around, depth: int, *, last: bool) -> Any:
         """A step of that name."""
-        kinds = (
-            ["plain"] * 8 + ["loop"] * 3 + ["each", "range", "while", "batch"] + ["node"] * 3 + ["parallel", "together"]
-        )
+        kinds = ["plain"] * 8 + ["loop"] * 3 + ["each", "range", "while", "batch"] + ["node"] * 3
+        kinds += ["parked"] * 4 * self.parks + ["parallel", "together"] * self.forks
         kind = self.pick(*kinds, *(["fail", "end"] if last and depth else []))
         match kind:
             case "plain":
@@ -167,6 +178,8 @@ class Builder:
                 return self.parallel(name, around, depth)
             case "together":
                 return self.together(name, around, depth)
+            case "parked":
+                return self.parked(name, around, depth)
             case "fail":
                 config = {"$node": "fail", "message": "as told", **self.pick({}, {"code": "TOLD", "recoverable": True})}
                 return {name: config | self.routes(["error"], around, depth, some=True)}
@@ -182,8 +195,46 @@ class Builder:
         return {key: READS[key] for key in [*self.several(3, lambda: self.pick(*always_there)), *rare]}
 
     def options(self) -> dict[str, Any]:
-        """Where the output goes."""
-        return dict(self.pick({}, {}, {}, {}, {"$output": "kept_as"}, {"$output": False}))
+        """Where the output goes, and how often it is tried."""
+        output = self.pick({}, {}, {}, {}, {"$output": "kept_as"}, {"$output": False})
+        tried = {"$retry": self.policy()} if self.retries and self.pick(True, True, False) else {}
+        return dict(output) | tried
+
+    def policy(self) -> dict[str, Any]:
+        """A retry policy without delays."""
+        most = self.pick({}, {"maxAttempts": 1}, {"maxAttempts": 2}, {"maxAttempts": 4})
+        pauses = {"exhausted": "pause"}
+        more = self.pick({}, {}, {"nonRetryable": ["E1"]}, pauses, pauses, {"jitter": 1, "backoff": "fixed"})
+        return {"delay": 0, **most, **more}
+
+    def parked(self, name: str, around: Around, depth: int) -> Any:
+        """A step that waits: for a time, for a signal or for a choice, perhaps as a loop."""
+        node = self.pick("wait", "signal", "signal", "signal...", "approval", "approval...")
+        kind = node.removesuffix("...")
+        due = self.pick({}, {}, {}, {"timeout": 1}, {"timeout": 0})
+        own: dict[str, Any] = {"$node": kind} | self.options()
+        match kind:
+            case "wait":
+                own |= self.pick({"for": 0}, {"for": 1}, {"until": 1}, {"for": "soon"}, {})
+                return {name: own | self.routes(["done", "error"], around, depth)}
+            case "signal":
+                own |= (
+                    {"name": self.pick("go", "go", "stop")} | self.pick({}, {}, {"schema": {"type": "integer"}}) | due
+                )
+                edges = ["received"]
+            case _:
+                own |= {"title": "?", "choices": ["x", "y"]} | due
+                edges = ["x", "y"]
+        if kind == node:
+            return {name: own | self.routes([*edges, "timeout", "error"], around, depth)}
+        bodies = self.routes(edges, around, depth, body=True)
+        return {f"{name}...": own | bodies | self.routes(["timeout", "error"], around, depth, loop=True)}
+
+    def letter(self) -> tuple[str, Any]:
+        """A signal, or an answer, for a wait that may come."""
+        name = self.pick(*["go"] * 4, "stop", *NAMES)
+        answer = {"choice": self.pick("x", "x", "y", "z")} | self.pick({}, {"data": self.small()})
+        return name, self.pick(1, 2, self.small()) if name in ("go", "stop") else answer
 
     def plain(self, name: str, around: Around, depth: int) -> Any:
         """A scripted step."""
@@ -267,6 +318,7 @@ class Builder:
         dots = self.pick(True, True, False)
         original = {"each": "current-item", "range": "current_step", "while": "do", "batch": "loop"}[node]
         own: dict[str, Any] = {"$node": node}
+        own |= self.pick({}, {}, {}, {"$maxIterations": 1})
         match node:
             case "each":
                 own |= {"items": self.items()} | self.pick({}, {}, {"as": "k1"}, {"as": "currentIndex", "indexAs": "n"})
@@ -338,7 +390,11 @@ def build(chance: Random) -> Case:
     state = {"n": chance.randint(0, 2), "items": builder.several(3, builder.small), "k0": builder.small()}
     if builder.pick(True, False):
         state |= {"currentItem": "before", "rangeIndex": None, "whileIteration": 7}
-    settings = {"maxSteps": builder.pick(60, 60, 9), "maxIterations": builder.pick(3, 5)}
+    again = builder.pick(0, 0, 1, 2) if builder.retries else 0
+    most = builder.pick(60, 60, 9) // (again + 1)  # a value that a loop nests deeper each time must not get too deep
+    settings: dict[str, Any] = {"maxSteps": most, "maxIterations": builder.pick(3, 5)}
+    if builder.retries and builder.pick(True, False, False):
+        settings["retry"] = builder.policy()
     definition = {
         "id": "random",
         "name": "Random",
@@ -347,7 +403,9 @@ def build(chance: Random) -> Case:
         "settings": settings,
         "workflow": steps,
     }
-    return Case(definition, {name: builder.several(8, builder.act) for name in NAMES})
+    script = {name: builder.several(8, builder.act) for name in NAMES}
+    mail = builder.several(12, builder.letter) if builder.parks else []
+    return Case(definition, script, mail, again)
 
 
 cases = st.builds(build, st.randoms(use_true_random=False))

@@ -59,3 +59,12 @@ class Failed(Exception):
         super().__init__(error["message"])
         self.error = error
         self.final = final or error["code"] in ("STEP_LIMIT", "STATE_LIMIT")
+
+
+class Stopped(Exception):
+    """Nothing more happens until somebody does something: parked (`suspended`), or `paused` for an error."""
+
+    def __init__(self, status: str, error: Any = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.error = error
