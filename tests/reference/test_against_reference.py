@@ -15,11 +15,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from domain.commands import FireDue, Resume, Retry, Signal
+from domain.commands import Begin, FireDue, Pause, Recover, Resume, Retry, Signal
 from domain.compiler import compile_definition
 from domain.context import ExecutionContext
 from domain.errors import InvalidDefinition, Unacceptable
 from domain.events import EdgeTaken, NodeFailed
+from domain.evolve import fold
+from domain.execution import Execution
 from domain.node import Answer, Edge
 from infrastructure.system import check_schema
 from interfaces.embedded import Engine
@@ -99,13 +101,15 @@ def script_of(case: Case) -> Script:
     return Script({name: [act_of(does) for does in acts] for name, acts in case.script.items()})
 
 
-def by_engine(case: Case) -> Outcome:
-    """Run by decide and evolve, on time that passes when it has to."""
+def by_engine(case: Case, *, chance: Random | None = None) -> Outcome:
+    """Run by decide and evolve, on time that passes when it has to; with chance, disturbed by crashes and pauses."""
     script = script_of(case)
     walk = Walk(case.definition, nodes_of(script))
     walk.rules = msgspec.structs.replace(walk.rules, check_schema=check_schema)
     mail, again = list(case.mail), case.again
     for _ in range(MOST_TURNS):
+        if chance is not None and not walk.execution.has_ended:
+            disturb(walk, chance)
         waits = walk.execution.waits()
         match walk.execution.status:
             case "running":
@@ -130,6 +134,22 @@ def by_engine(case: Case) -> Outcome:
     seen = list(zip(script.ran, script.configs, strict=True))
     error = failure and failure.error.as_json()
     return Outcome(visits, seen, walk.execution.status, error, walk.execution.state)
+
+
+def disturb(walk: Walk, chance: Random) -> None:
+    """Perhaps a worker is gone, with an attempt under way or between two steps; perhaps somebody pauses for a while."""
+    before = walk.execution
+    if before.status == "running" and chance.random() < 0.1:
+        open_visit = before.branches[""].visit
+        if chance.random() < 0.5 and (open_visit is None or (open_visit.recoveries < 3 and open_visit.wait is None)):
+            walk.decide(Begin(now=walk.now))
+        if walk.execution.status == "running":
+            walk.execution = fold(walk.events, Execution(id=before.id))
+            walk.decide(Recover(now=walk.now, worker="another"))
+    elif before.status in ("running", "suspended") and chance.random() < 0.1:
+        walk.decide(Pause(now=walk.now))
+        walk.now += chance.randrange(10_000_000)
+        walk.decide(Resume(now=walk.now))
 
 
 def sent(walk: Walk, name: str, payload: Any) -> None:
@@ -225,6 +245,18 @@ def test_the_engine_does_what_the_reference_does_in_wider_workflows(block: int) 
         ends[(reference.error or {}).get("code", reference.status)] += 1
     limits = {"LOOP_LIMIT", "STEP_LIMIT"}
     assert {"completed", "suspended", "NODE_ERROR", "FAILED", "UNDEFINED_REFERENCE", *limits} <= ends.keys()
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_crashes_and_pauses_change_nothing(block: int) -> None:
+    """Attempts that a crash cuts short are begun again, and are none of a policy's; a pause only takes time."""
+    disturbed = 0
+    for seed in range(block * SEEDS // 8, (block + 1) * SEEDS // 8):
+        case = build(Random(f"disturbed {seed}"))
+        if not is_refused(case):
+            same(by_engine(case, chance=Random(seed)), by_reference(case))
+            disturbed += 1
+    assert disturbed > SEEDS // 10
 
 
 def test_the_embedded_engine_does_what_the_reference_does() -> None:
