@@ -354,7 +354,10 @@ class Engine:
         self.stranded.pop(execution_id, None)
         if live.execution.status == "running" and live.fresh:
             self._recover(live)
-        self._driver.wake(live)
+        if live.execution.due is not None and len(live.execution.waits()) == len(live.execution.branches):
+            self._timers.note(execution_id, live.execution.due)  # an attempt that is due begins in its order among all
+        else:
+            self._driver.wake(live)
         self._look_after(live)
 
     def _go_on(self, live: Live) -> None:

@@ -45,7 +45,9 @@ def _branch(name: str, parent: Branch, visit: Visit, joining: Joining, *, openin
         frames, given, part = parent.frames, parent.input, escape(opening.edge)
     else:
         given = pass_data(joining.items, opening.index)
-        frame = Frame(address=visit.address, entry=_entry(visit), index=opening.index, total=given["total"], item=given["item"])
+        frame = Frame(
+            address=visit.address, entry=_entry(visit), index=opening.index, total=given["total"], item=given["item"]
+        )
         frames, part = (*parent.frames, frame), str(opening.index)
     return Branch(
         address=opening.first,

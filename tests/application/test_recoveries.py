@@ -12,8 +12,9 @@ from domain.commands import Pause, Resume, Retry
 from domain.errors import ErrorInfo
 from domain.events import Failed, NodeStarted, Paused, Recovered, RetryScheduled
 from domain.evolve import evolve
-from domain.execution import Branch, Execution, Visit
+from domain.execution import Execution
 from domain.node import Edge, WorkflowNode
+from domain.position import Branch, Visit
 from infrastructure.memory_log import MemoryLog
 from tests.support.workflows import NOON, Script, nodes_of
 from tests.support.worlds import ManualClock, World, node, run, until, world

@@ -12,10 +12,11 @@ from domain.commands import Cancel, Command, FireDue, Pause, Resume, Retry, Rule
 from domain.compiler import compile_definition
 from domain.decide import decide
 from domain.errors import Refused, Unacceptable
-from domain.events import NodeStarted, Resumed, SignalReceived, Suspended, WaitFor
+from domain.events import NodeStarted, Resumed, SignalReceived, Suspended
 from domain.evolve import fold
-from domain.execution import Branch, Execution, Visit
+from domain.execution import Execution
 from domain.limits import Limits
+from domain.position import Branch, Visit, WaitFor
 from infrastructure.system import check_schema
 from tests.support.workflows import NOON, Script, Walk, nodes_of, workflow
 
