@@ -51,6 +51,16 @@ MADE: dict[str, Made] = {
     "too much state": ([{"$.n": "x" * 2_000}], {}, "STATE_LIMIT", "state", False),
     "too slow": ([{"forever": {"$timeout": 5}}], {}, "NODE_TIMEOUT", "runtime", True),
     "a signal": ([{"signal": {"name": "s", "timeout": 0}}], {}, "SIGNAL_TIMEOUT", "runtime", False),
+    "a lock": (
+        [{"parallel": {
+            "p?": [{"forever": {"$locks": ["$.n"], "$timeout": 5_000}}],
+            "q?": [{"a": {"$locks": ["$.n"], "$timeout": 5}}],
+        }}], {}, "LOCK_TIMEOUT", "runtime", True
+    ),
+    "branches": (
+        [{"parallel": {"mode": "any", "onError": "collect", "p?": ["a"], "q?": ["b"]}}],
+        {"a": [FAULT], "b": [FAULT]}, "BRANCH_FAILED", "runtime", False
+    ),
     "the author": ([{"fail": {"message": "m", "type": "system", "code": "MINE"}}], {}, "MINE", "system", False),
     "a route": ([{"a": {"x?": "$fail"}}], {"a": ["x"]}, "FAILED", "runtime", False),
 }  # fmt: skip
@@ -62,7 +72,7 @@ def test_what_goes_wrong_has_a_type_and_says_whether_trying_again_may_help(
 ) -> None:
     """Of the engine's own only timeouts, open breakers, locks and conflicts may; severity follows from the two."""
     script = Script(acts)
-    limits = Limits(steps=5, state_bytes=1_000)
+    limits = Limits(steps=5, state_bytes=1_000, node_timeout_ms=10_000)
     error = engined(workflow(*steps, state={"n": 1}), nodes_of(script, FOREVER), limits=limits).error
     assert (error.code, error.type, error.recoverable) == (code, kind, recoverable)
     assert error.message
