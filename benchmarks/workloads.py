@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,7 @@ CONCURRENT = 200
 CONCURRENT_STEPS = 10
 SENDERS = 32
 SUBMITTED = 1_000
+PARKED = int(os.environ.get("CLEW_PARKED", "10000"))
 
 
 class Measured(NamedTuple):
@@ -121,4 +124,43 @@ def accepted(home: Path) -> Measured:
     return Measured("W9 submissions, in process", SUBMITTED / taken, "accepted/s", "one after the other")
 
 
-WORKLOADS: tuple[Callable[[Path], Measured], ...] = (raw_commits, sequential, pure, concurrent, accepted)
+def parked(home: Path) -> Measured:
+    """W8: executions parked at a signal that may time out: what they cost the process that parked them and the next one,
+    which then resumes them all.
+    """
+    workflow = definition({"signal": {"name": "go", "timeout": "30d"}}, "empty")
+    with engine(home) as running:
+        running.run(definition("empty"))
+        before = _resident()
+        ids = [running.submit(workflow).execution_id for _ in range(PARKED)]
+        for execution_id in ids:
+            assert running.wait(execution_id)
+        first = (_resident() - before) / PARKED
+    before, begun = _resident(), perf_counter()
+    with engine(home) as running:
+        started = perf_counter() - begun
+        next_one = max(0, _resident() - before) / PARKED
+        begun = perf_counter()
+        running.signal(ids[0], "go")
+        assert running.wait(ids[0])
+        soonest = perf_counter() - begun
+        begun = perf_counter()
+        with ThreadPoolExecutor(SENDERS) as senders:
+            list(senders.map(lambda execution_id: running.signal(execution_id, "go"), ids[1:]))
+        for execution_id in ids:
+            assert running.wait(execution_id)
+        taken = perf_counter() - begun
+    note = (
+        f"{PARKED:,} parked: {first:,.0f} bytes of memory each, {next_one:,.0f} after a restart that takes {started:.2f} s; "
+        f"the first goes on in {soonest * 1_000:.0f} ms"
+    )
+    return Measured("W8 parked, resumed by signals", PARKED / taken, "resumed/s", note)
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has now."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+WORKLOADS: tuple[Callable[[Path], Measured], ...] = (raw_commits, sequential, pure, concurrent, accepted, parked)
