@@ -11,6 +11,7 @@ import msgspec
 
 from domain.errors import ClewError
 from domain.limits import Limits
+from interfaces.limits import limits_from
 
 DEFAULT_STORE: Final = "sqlite:///.clew/log.db"
 
@@ -106,6 +107,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         ai_model=found.get("CLEW_AI_MODEL", ""),
         ai_hosts=_listed(found.get("CLEW_AI_HOSTS", "")),
         ai_prices=found.get("CLEW_AI_PRICES", ""),
+        limits=limits_from(found),
     )
 
 
