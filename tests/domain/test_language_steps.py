@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.workflows import (
     Runner,
     Script,
     Walk,
+    engined,
     nodes_of,
     problems_of,
     scripted,
@@ -211,6 +213,22 @@ def test_now_is_the_time_of_the_visit() -> None:
             assert begun.time == NOON
 
     run(test())
+
+
+@pytest.mark.parametrize("beats", [True, False])
+def test_a_node_in_a_thread_may_beat_too(beats: bool) -> None:
+    """Its time begins anew from another thread as well."""
+
+    def work(context: Any, config: Any) -> Edge:
+        for _ in range(6):
+            threading.Event().wait(0.1)
+            if beats:
+                context.heartbeat()
+        return Edge("x")
+
+    ran = engined(workflow({"work": {"$timeout": 400}}), nodes_of(Script(), node("work", work)))
+    assert ran.execution.status == ("completed" if beats else "failed")
+    assert ran.execution.failure is None or ran.error.code == "NODE_TIMEOUT"
 
 
 @pytest.mark.parametrize("data", [0, False, "", [], {}], ids=str)
