@@ -16,13 +16,7 @@ from infrastructure.nodes.registry import NodeRegistry
 from infrastructure.table_records import Records
 from infrastructure.table_store import TableStore
 from tests.support.workflows import Ran, engined, problems_of
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "workflows"
-NAMES = (
-    "aggregate-examples", "conditional-branch", "data-pipeline", "decision-tree", "error-handling-flat", "etl-pipeline",
-    "extract-text-examples", "file-processing-flat", "find-or-create", "loop-counter", "multi-switch", "simple-math",
-    "user-registration", "validation-pipeline",
-)  # fmt: skip
+from tests.workflows.definitions import NAMES, folder, shared
 
 
 class House:
@@ -63,15 +57,6 @@ def house(tmp_path: Path) -> Any:
     made.tables.close()
 
 
-def shared(name: str) -> dict[str, Any]:
-    """A real definition, where there are any beside the project."""
-    file = SHARED / f"{name}.json"
-    if not file.is_file():
-        pytest.skip(f"{file} is not here: real definitions are no part of the project")
-    definition: dict[str, Any] = json.loads(file.read_text())
-    return definition
-
-
 def visits(ran: Ran) -> list[str]:
     """The steps that ran and the edges they took, of an execution that completed."""
     assert ran.execution.status == "completed", ran.execution.failure
@@ -84,9 +69,17 @@ def logged(ran: Ran) -> Any:
     return ran.state["lastLoggedMessage"]
 
 
+def test_none_is_left_out() -> None:
+    """What stands beside the project is what the tests here run."""
+    shared(NAMES[0])
+    place = folder()
+    assert place is not None
+    assert {file.stem for file in place.glob("*.json")} == set(NAMES)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_they_are_valid(house: House, name: str) -> None:
-    """With warnings at most."""
+    """All of them, with warnings at most."""
     assert [problem for problem in problems_of(shared(name), house.nodes) if problem.severity == "error"] == []
 
 
@@ -311,6 +304,8 @@ def test_aggregate_examples(house: House) -> None:
     assert visits(ran) == [
         *["aggregate empty"] * 9, "log success", "aggregate error", "log success", "log success",
     ]  # fmt: skip
+    assert (ran.state["aggregatedData"], ran.state["itemCount"]) == (None, None)
+    assert ran.state["aggregate_output"]["code"] == "INVALID_PARAMETER"
     assert logged(ran) == "All AggregateNode examples completed!"
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from infrastructure.nodes.addresses import HostPatterns
@@ -13,19 +10,10 @@ from infrastructure.nodes.ai_endpoint import AiEndpoint, Price
 from infrastructure.nodes.library import standard_registry
 from infrastructure.nodes.outside import Outside
 from tests.support.outside import Ran, Reply, Web, ran, web
+from tests.workflows.definitions import shared
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "workflows"
 ANN, BOB = {"id": 1, "name": "Ann", "email": "ann@example.com"}, {"id": 2, "name": "Bob", "email": None}
 PERSON = {"name": "John Smith", "title": "CEO", "company": "Acme Corp", "email": "john@acme.com"}
-
-
-def shared(name: str) -> dict[str, Any]:
-    """A real definition, where there are any beside the project."""
-    file = SHARED / f"{name}.json"
-    if not file.is_file():
-        pytest.skip(f"{file} is not here: real definitions are no part of the project")
-    definition: dict[str, Any] = json.loads(file.read_text())
-    return definition
 
 
 def pipeline(reply: Reply, *, stopped: bool = False) -> tuple[Ran, Web]:
