@@ -10,7 +10,7 @@ from domain.routing import Router
 from domain.scope import Scope
 
 if TYPE_CHECKING:
-    from domain.node import NodeCatalog
+    from domain.node import Effect, NodeCatalog, WorkflowNode
     from domain.program import Step
 
 COMFORTABLE_NESTING: Final = 4
@@ -27,9 +27,9 @@ def check_steps(
     report: Report,
 ) -> None:
     """Report unreachable steps (errors), and everything that a person is only warned of."""
-    for step in outline.steps:
+    for step, compiled in zip(outline.steps, steps, strict=True):
         _check_reachable(step, router, nodes, report)
-        _check_use(step, nodes, report)
+        _check_use(step, _literals(compiled), nodes, report)
     deep = next((step for step in outline.steps if step.block.nesting > COMFORTABLE_NESTING), None)
     if deep is not None:
         message = f"Blocks are nested deeper than {COMFORTABLE_NESTING} here. Jumps to named steps read better."
@@ -72,16 +72,31 @@ def _leaves(step: StepOutline, edge: str, router: Router) -> bool:
     return route in ("$end", "$fail") or router.is_jump(step, edge)
 
 
-def _check_use(step: StepOutline, nodes: NodeCatalog, report: Report) -> None:
+def _check_use(step: StepOutline, literals: dict[str, Any], nodes: NodeCatalog, report: Report) -> None:
     node = nodes.find(step.node) if step.kind == "node" else None
     if node is None:
         return
     if node.metadata.iterates and not step.loop:
         message = f"{step.node} runs a body only as a loop: write its key as {step.name + '...'!r}."
         report(Problem(code="NOT_A_LOOP", path=step.address, message=message, severity="warning"))
-    if node.metadata.effect == "writes" and "error" not in step.routes:
+    if "error" not in step.routes and _effect(node, literals) == "writes":
         message = f"{step.node} can change things outside and fail; an error? route would say what happens then."
         report(Problem(code="NO_ERROR_ROUTE", path=step.address, message=message, severity="warning"))
+
+
+def _effect(node: WorkflowNode, literals: dict[str, Any]) -> Effect:
+    """What the step can do to the world, as far as its literals say."""
+    try:
+        return node.effect(literals)
+    except Exception:  # noqa: BLE001 - a stranger's node may look for what will only be computed
+        return node.metadata.effect
+
+
+def _literals(step: Step) -> dict[str, Any]:
+    """The parameters that hold no reference, expression or template."""
+    nowhere = Scope(state={})
+    values = {**step.parameters, **step.late}
+    return {name: value.resolve(nowhere, []) for name, value in values.items() if value.constant}
 
 
 def _check_reads(definition: dict[str, Any], steps: tuple[Step, ...], nodes: NodeCatalog, report: Report) -> None:
@@ -118,8 +133,5 @@ def _written_by(step: Step, nodes: NodeCatalog) -> frozenset[str] | None:
     node = nodes.find(step.node)
     if node is None:
         return None
-    nowhere = Scope(state={})
-    values = {**step.parameters, **step.late}
-    literals = {name: value.resolve(nowhere, []) for name, value in values.items() if value.constant}
-    keys = node.state_keys(literals)
+    keys = node.state_keys(_literals(step))
     return None if keys is None else keys | output

@@ -11,6 +11,7 @@ from infrastructure.nodes.allowance import Allowance
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, shown
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, objects
+from infrastructure.nodes.needs import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +88,8 @@ class Aggregate(LibraryNode):
             ),
         },
     )
+
+    needs = (need("fields", mode="individual_fields"),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Collect."""

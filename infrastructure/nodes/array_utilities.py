@@ -13,6 +13,7 @@ from infrastructure.nodes.chance import shuffled
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.derived_fields import DerivedFieldNode
 from infrastructure.nodes.fields import check_work, field
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.sameness import keys_of, without_repeats
 from infrastructure.nodes.state_fields import path_of, read, store
 
@@ -64,6 +65,8 @@ class ArrayUtilities(DerivedFieldNode):
             "count": Parameter(types=("integer",), default=1, description="For first and last."),
         },
     )
+
+    needs = (need("compareArray", operation=("difference", "intersection", "union")),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Do one operation."""

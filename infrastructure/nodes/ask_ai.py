@@ -47,6 +47,7 @@ class AskAi(OutwardNode):
         outputs=("aiResponse", "aiResponseData"),
         edges=("success",),
         effect="writes",
+        gone=("JWT_token",),
         parameters={
             "userPrompt": Parameter(
                 types=("string",), required=True, aliases=("prompt",), description="What is asked."

@@ -15,6 +15,7 @@ from domain.parameters import kind_of
 from infrastructure.nodes import passwords
 from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, example, invalid
 from infrastructure.nodes.companions import companion
+from infrastructure.nodes.needs import need
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -55,6 +56,11 @@ class Auth(OperationNode):
                 description="The key of a signature; may be in data too. Give it by reference, never written out.",
             ),
         },
+    )
+
+    needs = (
+        need("data", operation=("hash", "verify", "sign", "verify_signature")),
+        need("secret", "data", operation=("sign", "verify_signature")),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

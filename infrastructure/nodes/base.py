@@ -11,6 +11,7 @@ from domain import json
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, WorkflowNode
 from domain.parameters import has_type, kind_of, type_names
+from infrastructure.nodes.needs import Need, Step, unmet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,7 +80,21 @@ def example(*steps: Any, **state: Any) -> dict[str, Any]:
     return {"initialState": state, "workflow": list(steps)} if state else {"workflow": list(steps)}
 
 
-class LibraryNode(WorkflowNode):
+class NeedingNode(WorkflowNode):
+    """A node that knows which of its parameters ask for others."""
+
+    needs: ClassVar[tuple[Need, ...]] = ()
+
+    def doubts(
+        self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
+    ) -> Iterable[tuple[str, str]]:
+        """What the step needs and does not give."""
+        del routed
+        step = Step(literals, given, self.metadata.parameters or {})
+        return [("", sentence) for sentence in unmet(self.needs, step)]
+
+
+class LibraryNode(NeedingNode):
     """A node of the library. It does its work in `run`, with parameters already checked and completed.
 
     A failure raised in `run` is returned on the `error` edge with the result keys written as null (NODES,

@@ -9,6 +9,7 @@ from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, fields, objects
 from infrastructure.nodes.joins import CONFLICTS, Join, Match, cut, prefer_second
+from infrastructure.nodes.needs import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +59,11 @@ class CompareDatasets(LibraryNode):
             ),
             "selectedBranch": Parameter(types=("string",), enum=("input1", "input2"), description="For choose_branch."),
         },
+    )
+
+    needs = (
+        need("matchFields", mode=("keep_matches", "keep_non_matches", "remove_matches", "enrich")),
+        need("selectedBranch", mode="choose_branch"),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -9,6 +9,7 @@ from domain.durations import iso, microseconds
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, example, invalid, shown
 from infrastructure.nodes.companions import companion
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.selections import MAX_RECORDS, selection_of
 from infrastructure.nodes.table_operations import READING, Outcome, Request, perform
 from infrastructure.table_store import TableStore, not_configured
@@ -86,6 +87,11 @@ class Database(OperationNode):
             "limit": Parameter(types=("integer",), description=f"At most {MAX_RECORDS:,} records are given at once."),
             "offset": Parameter(types=("integer",), default=0, description="Records that are passed over."),
         },
+    )
+
+    needs = (
+        need("data", operation=("insert", "createMany", "update", "upsert")),
+        need("query", "where", "data", operation=("update", "delete")),
     )
 
     def __init__(self, tables: TableStore | None = None) -> None:

@@ -9,6 +9,7 @@ from infrastructure.nodes.base import LIBRARY_VERSION, bad_parameter, example
 from infrastructure.nodes.date_arithmetic import EXTRACTS, ROUNDINGS, UNITS, WEEKDAYS
 from infrastructure.nodes.date_operations import COMPARISONS, OPERATIONS, NoDate, Outcome, Request
 from infrastructure.nodes.date_values import check_format, zone
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.state_fields import FieldNode, path_of, store
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from domain.context import ExecutionContext
 
 _DATE: Final = ("string", "number")
+_OF_A_DATE: Final = tuple(name for name in OPERATIONS if name not in ("now", "diff"))
 _KEYS: Final = {"extract": "dateTimeExtracted", "compare": "dateTimeCompared", "is_valid": "dateTimeValid"}
 _ANSWERS: Final = tuple(f"is_{no}{name[3:]}" for name in COMPARISONS for no in ("", "not_"))
 
@@ -78,6 +80,20 @@ class DateTime(FieldNode):
             "onError": _choice(("stop", "skip", "use_default"), "stop"),
             "defaultValue": Parameter(description="Of use_default."),
         },
+    )
+
+    needs = (
+        need("outputFormat", operation="format"),
+        need("amount", operation=("add", "subtract")),
+        need("unit", operation=("add", "subtract")),
+        need("roundTo", operation="round"),
+        need("extract", operation="extract"),
+        need("toTimezone", operation="convert_timezone"),
+        need("compareWith", operation="compare", compareOperation=("is_before", "is_after", "is_same")),
+        need("startDate", operation="compare", compareOperation="is_between"),
+        need("endDate", operation="compare", compareOperation="is_between"),
+        need("compareWith", "startDate", "endDate", operation="diff"),
+        need("field", "value", operation=_OF_A_DATE),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -18,6 +18,7 @@ from infrastructure.nodes.base import (
     shown,
 )
 from infrastructure.nodes.conversions import CONVERSIONS, to_object
+from infrastructure.nodes.needs import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,6 +43,7 @@ class EditFields(LibraryNode):
         ),
         edges=("success",),
         effect="none",
+        gone=("includeBinaries", "includeBinaryData"),
         parameters={
             "mode": Parameter(
                 types=("string",),
@@ -63,6 +65,11 @@ class EditFields(LibraryNode):
                 description="Whether a value that can't be converted goes in as it is.",
             ),
         },
+    )
+
+    needs = (
+        need("fieldsToSet", mode="manual_mapping"),
+        need("jsonOutput", mode="json_output"),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, shown
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.patterns import MAX_MATCHES, Pattern, flags_of
 from infrastructure.nodes.state_fields import FieldNode, path_of, store
 from infrastructure.nodes.string_operations import subject
@@ -67,6 +68,14 @@ class ExtractText(FieldNode):
                 types=("string",), default="extractedText", description="The path of the result in the state."
             ),
         },
+    )
+
+    needs = (
+        need("field", "text"),
+        need("pattern", method="regex"),
+        need("pattern", method=("extractAll", "extractSpecific"), extractType="custom"),
+        need("startDelimiter", method="between"),
+        need("endDelimiter", method="between"),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -13,6 +13,7 @@ from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, as_text, example, invalid
 from infrastructure.nodes.files import MAX_READ_BYTES, RootedFiles
+from infrastructure.nodes.needs import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ _KEYS: Final = {
     "list": "fileList",
 }
 _READING: Final = ("read", "exists", "list")
+_WRITING: Final = ("write", "append")
 _CODES: Final = {
     errno.ENOENT: ("FILE_NOT_FOUND", "there is no such file"),
     errno.EISDIR: ("IS_A_DIRECTORY", "it is a directory"),
@@ -79,12 +81,16 @@ class Filesystem(OperationNode):
         },
     )
 
+    needs = (need("content", operation=_WRITING),)
+
     def __init__(self, root: Path | str | None = None, *, max_read_bytes: int = MAX_READ_BYTES) -> None:
         self._files = RootedFiles(Path(root), max_read_bytes=max_read_bytes) if root is not None else None
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Do one operation."""
         operation, path = config["operation"], _path(config)
+        if operation in _WRITING:
+            config = {**config, "content": _bytes(config)}
         if self._files is None:
             raise _not_configured()
         try:
@@ -120,12 +126,12 @@ def _read(files: RootedFiles, path: str, config: Mapping[str, Any]) -> Outcome:
 
 
 def _write(files: RootedFiles, path: str, config: Mapping[str, Any]) -> Outcome:
-    files.write(path, _bytes(config))
+    files.write(path, config["content"])
     return {"path": path}, path
 
 
 def _append(files: RootedFiles, path: str, config: Mapping[str, Any]) -> Outcome:
-    files.append(path, _bytes(config))
+    files.append(path, config["content"])
     return {"path": path}, path
 
 

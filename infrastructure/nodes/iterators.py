@@ -6,7 +6,7 @@ The engine keeps the position, shows it in the state while a pass runs, and puts
 from __future__ import annotations
 
 from math import ceil, isfinite
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from domain.context import ExecutionContext
+
+
+GONE: Final = ("stateKey",)
+"""Where the original nodes kept their position: it is the engine's now."""
 
 
 class Iterator(LibraryNode):
@@ -100,6 +104,7 @@ class Each(Iterator):
         outputs=("currentItem", "currentIndex"),
         edges=("loop", "current-item", "done", "complete"),
         effect="none",
+        gone=GONE,
         parameters={
             "items": Parameter(
                 types=("array",), required=True, description="The list, as it is when the loop is entered."
@@ -154,6 +159,7 @@ class Range(Iterator):
         outputs=("rangeValue", "rangeIndex"),
         edges=("loop", "current_step", "done", "complete"),
         effect="none",
+        gone=GONE,
         parameters={
             "start": Parameter(types=("number",), default=0, description="The first number."),
             "stop": Parameter(types=("number",), required=True, description="The number that is no longer reached."),
@@ -212,6 +218,7 @@ class Batch(Iterator):
         outputs=("currentBatch", "currentBatchIndex"),
         edges=("loop", "done", "complete"),
         effect="none",
+        gone=GONE,
         parameters={
             "items": Parameter(
                 types=("array",), required=True, description="The list, as it is when the loop is entered."

@@ -12,6 +12,7 @@ from domain.operators import finish
 from domain.paths import MISSING
 from infrastructure.nodes.arithmetic import fold
 from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, shown
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.rounding import precision_of, rounded, rounded_down, rounded_up
 from infrastructure.nodes.state_fields import FieldNode, path_of, read, store
 
@@ -84,6 +85,13 @@ class MathOperations(FieldNode):
             ),
             "precision": Parameter(types=("integer",), description="Places to round to, half away from zero."),
         },
+    )
+
+    needs = (
+        need("field1", mode="single_field"),
+        need("field1", "fields", mode="multiple_fields"),
+        need("field2", "value", "fields", mode="multiple_fields"),
+        need("fields", mode="aggregate"),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

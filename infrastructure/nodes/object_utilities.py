@@ -15,6 +15,7 @@ from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.derived_fields import DerivedFieldNode
 from infrastructure.nodes.fields import without
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.state_fields import path_of, read, store
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class ObjectUtilities(DerivedFieldNode):
                 types=("boolean",), default=True, description="Whether the merged object wins where both have a key."
             ),
         },
+    )
+
+    needs = (
+        need("path", operation=("has_field", "get_nested", "set_nested", "delete_nested")),
+        need("value", operation="set_nested"),
+        need("mergeWith", operation=("merge", "deep_merge")),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from domain.durations import milliseconds
 from domain.errors import ErrorInfo, StepFailure
-from domain.node import Answer, Edge, WorkflowNode
-from infrastructure.nodes.base import completed, invalid
+from domain.node import Answer, Edge
+from infrastructure.nodes.base import NeedingNode, completed, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from domain.context import ExecutionContext
 
 
-class OutwardNode(WorkflowNode):
+class OutwardNode(NeedingNode):
     """A node of the library that waits without a thread. What fails in `reach` is returned on the `error` edge."""
 
     keeps_config: ClassVar[bool] = True

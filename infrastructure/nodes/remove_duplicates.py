@@ -11,6 +11,7 @@ from infrastructure import table_history
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.fields import Field, check_work, fields, only, without
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.past_items import MAX_HISTORY, Past, scope_of
 from infrastructure.nodes.sameness import keys_of
 from infrastructure.table_store import TableStore, not_configured
@@ -90,6 +91,11 @@ class RemoveDuplicates(LibraryNode):
                 types=("integer",), default=1_000, description=f"Items that are remembered: 1 to {MAX_HISTORY:,}."
             ),
         },
+    )
+
+    needs = (
+        need("fieldsToCompare", compareMode="selected_fields"),
+        need("fieldsToExclude", compareMode="all_except"),
     )
 
     def __init__(self, tables: TableStore | None = None) -> None:

@@ -13,7 +13,8 @@ from domain.paths import MISSING, get, parse_field
 from domain.scope import Scope
 from domain.templates import Hole, joined, split_template
 from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example
-from infrastructure.nodes.resources import IDENTITY, PATH, ResourceNode, text_of
+from infrastructure.nodes.needs import need
+from infrastructure.nodes.resources import GONE, IDENTITY, PATH, ResourceNode, text_of
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -51,6 +52,7 @@ class ResourceInterpolate(ResourceNode):
         edges=("success", "not_found"),
         exit_edges=("not_found",),
         effect="reads",
+        gone=GONE,
         parameters={
             "path": Parameter(types=("string",), aliases=("template",), description=PATH.description),
             "resourceId": IDENTITY,
@@ -60,6 +62,8 @@ class ResourceInterpolate(ResourceNode):
             ),
         },
     )
+
+    needs = (need("path", "resourceId"),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Fill in."""

@@ -8,7 +8,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure import table_resources
 from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
 from infrastructure.nodes.companions import whole
-from infrastructure.nodes.resources import TYPES, ResourceNode
+from infrastructure.nodes.resources import GONE, TYPES, ResourceNode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,7 @@ class ResourceList(ResourceNode):
         edges=("success", "empty"),
         exit_edges=("empty",),
         effect="reads",
+        gone=GONE,
         parameters={
             "type": Parameter(types=("string",), enum=TYPES),
             "tags": Parameter(types=("array",), description="Any of these."),

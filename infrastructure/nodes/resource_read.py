@@ -11,7 +11,8 @@ from domain import json
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, example
-from infrastructure.nodes.resources import IDENTITY, PATH, ResourceNode, text_of
+from infrastructure.nodes.needs import need
+from infrastructure.nodes.resources import GONE, IDENTITY, PATH, ResourceNode, text_of
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -40,12 +41,15 @@ class ResourceRead(ResourceNode):
         edges=("success", "not_found"),
         exit_edges=("not_found",),
         effect="reads",
+        gone=GONE,
         parameters={
             "path": PATH,
             "resourceId": IDENTITY,
             "responseType": Parameter(types=("string",), default="text", enum=("text", "json", "binary")),
         },
     )
+
+    needs = (need("path", "resourceId"),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Read."""

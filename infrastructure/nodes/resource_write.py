@@ -12,8 +12,10 @@ from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure import table_resources
 from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, shown
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.resources import (
     BINARY,
+    GONE,
     IDENTITY,
     MAX_RESOURCE_BYTES,
     PATH,
@@ -71,6 +73,7 @@ class ResourceWrite(ResourceNode):
         outputs=("writtenResource", "writtenResourceId"),
         edges=("created", "updated"),
         effect="writes",
+        gone=GONE,
         parameters={
             "mode": Parameter(
                 types=("string",),
@@ -87,6 +90,11 @@ class ResourceWrite(ResourceNode):
             "tags": Parameter(types=("array",), description="Texts."),
             "isPublic": Parameter(types=("boolean",), description="Default: false."),
         },
+    )
+
+    needs = (
+        need("path", mode=("create", "upsert")),
+        need("path", "resourceId", mode="update"),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -43,6 +43,10 @@ _OF_SUFFIX: Final = {
 }
 
 
+GONE: Final = ("baseUrl", "JWT_token")
+"""How the original nodes found and asked the platform that kept the resources."""
+
+
 class ResourceNode(LibraryNode):
     """A library node on the resources of the table store. Runs in a thread: a disk may take its time."""
 

@@ -13,6 +13,7 @@ from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
 from infrastructure.nodes.mail import Letter, MailServer, addresses, one_line, written
+from infrastructure.nodes.needs import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,7 @@ class SendEmail(LibraryNode):
         outputs=("lastEmailSent",),
         edges=("success", "config_error"),
         effect="writes",
+        gone=("google_token",),
         parameters={
             "to": Parameter(types=_PEOPLE, required=True, description="Addresses: a text with commas, or a list."),
             "cc": Parameter(types=_PEOPLE, description="As to."),
@@ -56,6 +58,8 @@ class SendEmail(LibraryNode):
             "replyTo": Parameter(types=_PEOPLE, description="Where answers go."),
         },
     )
+
+    needs = (need("subject", "body"),)
 
     def __init__(self, server: MailServer | None = None) -> None:
         self._server = server

@@ -11,6 +11,7 @@ from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, inv
 from infrastructure.nodes.chance import shuffled
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, objects
+from infrastructure.nodes.needs import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,8 @@ class Sort(LibraryNode):
             ),
         },
     )
+
+    needs = (need("fieldsToSortBy", type="simple"),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Order."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.state_fields import FieldNode, path_of, read, store
 from infrastructure.nodes.text_operations import OPERATIONS
 
@@ -49,6 +50,15 @@ class StringOperations(FieldNode):
                 types=("string",), default="right", enum=("left", "right", "both"), description="Of pad."
             ),
         },
+    )
+
+    needs = (
+        need("field", "value"),
+        need("searchValue", operation=("replace", "replaceAll", "replaceRegex")),
+        need("separator", operation="split"),
+        need("start", operation=("substring", "slice")),
+        need("values", operation="concat"),
+        need("length", operation="pad"),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -13,6 +13,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.scope import NOTHING, Scope
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, invalid, shown
 from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions
+from infrastructure.nodes.needs import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,11 @@ class Switch(LibraryNode):
                 types=("string",), default="default", description="The edge where nothing matches."
             ),
         },
+    )
+
+    needs = (
+        need("rules", mode="rules"),
+        need("expression", mode="expression"),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

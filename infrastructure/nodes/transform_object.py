@@ -11,6 +11,7 @@ from domain.paths import MISSING
 from infrastructure.nodes.allowance import Allowance
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
 from infrastructure.nodes.companions import companion, whole
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.reshaping import JsonObject, everywhere, flatten, omit, pick, rename, unflatten
 from infrastructure.nodes.state_fields import data_before
 
@@ -55,6 +56,11 @@ class TransformObject(LibraryNode):
                 types=("boolean",), default=False, description="Whether objects inside it, and inside lists, are too."
             ),
         },
+    )
+
+    needs = (
+        need("keys", operation=("pick", "omit")),
+        need("renameMap", operation="renameKeys"),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

@@ -11,6 +11,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
 from infrastructure.nodes.conversions import parse_json
 from infrastructure.nodes.judgements import by_expression, by_schema
+from infrastructure.nodes.needs import need
 from infrastructure.nodes.validations import FIELD_CHECKS, ROOT, Failure, check_fields, failure
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ class ValidateData(LibraryNode):
             "stopOnError": Parameter(types=("boolean",), default=False, description="Tell the first error only."),
             "outputErrors": Parameter(types=("boolean",), default=True, description="Whether the errors are listed."),
         },
+    )
+
+    needs = (
+        need("schema", validationType="json_schema"),
+        need("customValidator", validationType="custom"),
+        *(need(name, validationType=kind) for kind, (name, _) in FIELD_CHECKS.items()),
     )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:

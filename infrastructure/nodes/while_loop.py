@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.comparison import truth
 from domain.node import Answer, NodeMetadata, Parameter, Pass
 from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, shown
-from infrastructure.nodes.iterators import Iterator, finished, index_of
+from infrastructure.nodes.iterators import GONE, Iterator, finished, index_of
 from infrastructure.nodes.logic import COMPARISONS, evaluate, is_operation, operation_named
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class While(Iterator):
         outputs=(_ITERATION_KEY,),
         edges=("loop", "do", "done", "complete"),
         effect="none",
+        gone=GONE,
         parameters={
             "condition": Parameter(
                 required=True,

@@ -13,18 +13,9 @@ from infrastructure.nodes.extract_text import ExtractText
 from infrastructure.nodes.library import standard_registry
 from tests.support.nodes import run
 from tests.support.workflows import problems_of, walked, workflow
+from tests.workflows.definitions import shared
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "workflows"
 REGISTRY = standard_registry(files_root=None, entry_points=False)
-
-
-def shared(name: str) -> dict[str, Any]:
-    """A real definition, where there are any beside the project."""
-    file = SHARED / f"{name}.json"
-    if not file.is_file():
-        pytest.skip(f"{file} is not here: real definitions are no part of the project")
-    definition: dict[str, Any] = json.loads(file.read_text())
-    return definition
 
 
 def test_the_extractions_of_a_real_definition() -> None:
@@ -166,5 +157,6 @@ def test_a_sound_workflow_has_no_problems() -> None:
     ],
 )
 def test_validation_finds_what_is_wrong_as_written(step: dict[str, Any], code: str) -> None:
-    """Before anything runs."""
-    assert [problem.code for problem in problems_of(workflow(step), REGISTRY)] == [code]
+    """Before anything runs; what the step also lacks is a warning beside it."""
+    found = [problem.code for problem in problems_of(workflow(step), REGISTRY)]
+    assert [each for each in found if each != "WILL_FAIL"] == [code]

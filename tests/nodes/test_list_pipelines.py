@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +9,9 @@ import pytest
 from domain.events import EdgeTaken
 from infrastructure.nodes.library import standard_registry
 from tests.support.workflows import Ran, problems_of, walked, workflow
+from tests.workflows.definitions import shared
 
 NODES = standard_registry(files_root=None, entry_points=False)
-DEFINITIONS = Path(__file__).resolve().parents[2].parent / "shared" / "workflows"
-
-
-def real(name: str) -> dict[str, Any]:
-    """A definition that other people wrote, or a skip where they are not at hand."""
-    path = DEFINITIONS / f"{name}.json"
-    if not path.exists():
-        pytest.skip(f"{name}.json is not beside the project")
-    definition: dict[str, Any] = json.loads(path.read_text())
-    return definition
 
 
 def edges(ran: Ran) -> list[str]:
@@ -58,7 +47,7 @@ TOTAL = [{"fieldToAggregate": "row.n", "aggregation": "sum", "outputFieldName": 
 
 def test_data_pipeline() -> None:
     """Two of three records are active; their mean is what the last step prints."""
-    ran = walked(real("data-pipeline"), NODES)
+    ran = walked(shared("data-pipeline"), NODES)
     assert ran.execution.status == "completed"
     assert ran.state["avgScore"] == 81.5
     assert ran.state["lastLoggedMessage"] == "Pipeline complete. Average score: 81.5"
@@ -67,7 +56,7 @@ def test_data_pipeline() -> None:
 
 def test_aggregate_examples() -> None:
     """No step has items: nothing is aggregated nine times, and then the mode is wrong."""
-    ran = walked(real("aggregate-examples"), NODES)
+    ran = walked(shared("aggregate-examples"), NODES)
     taken = [edge for edge in edges(ran) if edge != "success"]
     assert ran.execution.status == "completed"
     assert taken == ["empty"] * 9 + ["error"]
@@ -76,7 +65,7 @@ def test_aggregate_examples() -> None:
 @pytest.mark.parametrize("name", ["data-pipeline", "aggregate-examples"])
 def test_real_definitions_are_valid(name: str) -> None:
     """With warnings at most."""
-    assert [problem for problem in problems_of(real(name), NODES) if problem.severity == "error"] == []
+    assert [problem for problem in problems_of(shared(name), NODES) if problem.severity == "error"] == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -259,7 +261,10 @@ class Walk:
         view = StateView(self.execution.state)
         context = self._context(name, step, prepared, view, node)
         try:
-            outcome = _outcome(node.execute(context, prepared.config), prepared, node)
+            answer: Any = node.execute(context, prepared.config)
+            if inspect.iscoroutine(answer):
+                answer = asyncio.run(answer)
+            outcome = _outcome(answer, prepared, node)
             return outcome, view.patch()
         except StepFailure as failure:
             return Erred(error=failure.error), ()
