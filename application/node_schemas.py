@@ -11,6 +11,7 @@ import msgspec
 from application.option_schemas import Schema
 from domain.node import NodeMetadata, Parameter
 from domain.problems import pointer
+from domain.secrets import AROUND, NAME, REFERENCE
 
 RESOLVED_TEXT: Final = r"^\$[.\[]|\{\{"
 _BARE_PATH: Final = r"\$[.\[]"
@@ -27,6 +28,15 @@ RESOLVED: Final[Schema] = {
         {"type": "array", "contains": _RESOLVED},
         {"type": "object", "not": {"additionalProperties": {"not": _RESOLVED}}},
     ],
+}
+SECRET_FORM: Final[Schema] = {
+    "type": "object",
+    "required": [REFERENCE],
+    "properties": {
+        REFERENCE: {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "Its name on the server."},
+        **{key: {"type": "string", "description": f"Text {key} it."} for key in AROUND},
+    },
+    "additionalProperties": False,
 }
 
 
@@ -79,6 +89,8 @@ def _parameter_form(parameter: Parameter) -> Schema:
     if parameter.definition and "object" in types:
         return {**form, "anyOf": [_WORKFLOW, {"allOf": [_RESOLVED, {"type": ["string", "array"]}]}]}
     choices: list[Schema] = [{"type": types[0] if len(types) == 1 else types}, _RESOLVED]
+    if parameter.secrets and "string" in types:
+        choices.append({"$ref": "#/definitions/secret"})
     if parameter.enum:  # known, but another value is only a warning
         choices.insert(0, {"enum": list(parameter.enum)})
     if parameter.fill_bare:

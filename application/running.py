@@ -12,8 +12,10 @@ from typing import Any, assert_never
 from weakref import WeakSet
 
 import msgspec
+from msgspec.structs import replace
 
 from application.ports import Nodes
+from application.redaction import clean_outcome, clean_patch
 from domain import json
 from domain.commands import Called, Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Took
 from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
@@ -27,6 +29,7 @@ from domain.patches import Patch
 from domain.position import Branch, Visit
 from domain.preparing import Prepared, inputs_of
 from domain.program import Step
+from domain.secrets import GivenSecrets, reveal
 
 logger = logging.getLogger("clew.node")
 
@@ -74,16 +77,35 @@ class NodeRunner:
         task.cancel()
 
     async def run(self, execution: Execution, branch: Branch, step: Step, prepared: Prepared) -> Ran:
-        """Run the node of a visit that has begun. Never raises, but for cancellation: errors are outcomes."""
+        """Run the node of a visit that has begun. Never raises, but for cancellation: errors are outcomes.
+
+        What it gives has none of the secrets that the node read in it.
+        """
+        secrets = GivenSecrets(self._secrets)
+        ran = await self._run(execution, branch, step, prepared, secrets)
+        if not secrets.read:
+            return ran
+        return Ran(
+            outcome=clean_outcome(ran.outcome, secrets.redactor),
+            patch=clean_patch(ran.patch, secrets.redactor),
+            reads=tuple(map(secrets.redactor.text, ran.reads)),
+        )
+
+    async def _run(
+        self, execution: Execution, branch: Branch, step: Step, prepared: Prepared, secrets: GivenSecrets
+    ) -> Ran:
         visit = branch.visit
         assert visit is not None, f"{step.address} has not begun"
         view = StateView(execution.state)
         try:
+            given = replace(prepared, config=reveal(prepared.config, secrets)) if step.secrets else prepared
             with self._nodes.borrow(step.node) as node:
                 deadline = _Deadline(step.options.timeout_ms / 1000)
-                context = self._context(execution, branch, step, visit=visit, prepared=prepared, view=view, node=node)
+                context = self._context(
+                    execution, branch, step, visit=visit, prepared=given, view=view, node=node, secrets=secrets
+                )
                 context = deadline.give_to(context)
-                answer = await self._answer(node, context, prepared.config, step, deadline)
+                answer = await self._answer(node, context, given.config, step, deadline)
                 outcome = await self._call(answer) if isinstance(answer, Call) else _outcome(answer, prepared, node)
             return Ran(outcome=outcome, patch=view.patch(), reads=tuple(sorted(view.reads)))
         except StepFailure as failure:
@@ -92,7 +114,8 @@ class NodeRunner:
             if isinstance(error, asyncio.CancelledError) and asyncio.current_task() in self._cut:
                 raise
             _take_back_cancelling()
-            logger.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, _traceback(error))
+            told = secrets.redactor.text(_traceback(error))
+            logger.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, told)
             return Ran(outcome=Erred(error=raised(error)))
 
     def _context(
@@ -105,6 +128,7 @@ class NodeRunner:
         prepared: Prepared,
         view: StateView,
         node: WorkflowNode,
+        secrets: GivenSecrets,
     ) -> ExecutionContext:
         where = f"{execution.id} {step.address} visit {visit.number}"
         inputs, from_state = inputs_of(node.metadata, prepared.config, branch.input, execution.state)
@@ -127,8 +151,8 @@ class NodeRunner:
             now=moment(visit.started),
             previous=branch.input if node.keeps_config else json.copy(branch.input),
             loop=LoopInfo(index=prepared.index) if prepared.index is not None else None,
-            secrets=self._secrets,
-            log=lambda message: logger.info("%s: %s", where, message),
+            secrets=secrets,
+            log=lambda message: logger.info("%s: %s", where, secrets.redactor.text(str(message))),
         )
 
     async def _answer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from application.examples import example_of
-from application.node_schemas import RESOLVED, described, node_form
+from application.node_schemas import RESOLVED, SECRET_FORM, described, node_form
 from application.option_schemas import BREAKER_FORM, DURATION, RETRY, Schema, option_forms, setting_forms
 from domain.compiler import ID
 from domain.node import NodeCatalog, NodeMetadata
@@ -58,6 +58,7 @@ def workflow_schema(nodes: NodeCatalog) -> Schema:
             "duration": DURATION,
             "retry": RETRY,
             "breaker": BREAKER_FORM,
+            "secret": SECRET_FORM,
             **{f"node-{node.id}": node_form(node) for node in known},
         },
     }

@@ -16,12 +16,13 @@ from domain.locks import with_inner_locks
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
 from domain.options import default_retry, options_of, priority_of, rolls_back_of, settings_of
 from domain.outline import Outline, Report, StepOutline
-from domain.parameters import compile_parameters
+from domain.parameters import Compiled, compile_parameters
 from domain.paths import parse_path
 from domain.problems import Problem, nearest, pointer
 from domain.program import Program, RetryPolicy, Setter, Step
 from domain.routing import Router, continuation
 from domain.scope import Scope
+from domain.secret_references import warn_of_references
 from domain.values import Value, compile_value
 from domain.versions import NAMED, VERSION, satisfies
 
@@ -190,8 +191,7 @@ def _compile_step(
     report: Report,
 ) -> Step:
     node = nodes.find(step.node) if step.kind == "node" else None
-    early: dict[str, Value] = {}
-    late: dict[str, Value] = {}
+    compiled = Compiled({}, {}, ())
     setter = None
     if step.kind == "setter":
         setter = _setter(step, report)
@@ -200,9 +200,9 @@ def _compile_step(
     else:
         _check_version(step, node.metadata, report)
         _adopt_iterations(step, node.metadata)
-        early, late = compile_parameters(step, node.metadata, report)
+        compiled = compile_parameters(step, node.metadata, nodes.secret_names(), report)
         _check_edges(step, node.metadata, report)
-        _report_doubts(step, node, {**early, **late}, report)
+        _report_doubts(step, node, {**compiled.early, **compiled.late}, report)
     return Step(
         index=step.index,
         address=step.address,
@@ -215,8 +215,9 @@ def _compile_step(
         options=options_of(
             step, limits, retry=retry, iterates=node is not None and node.metadata.iterates, report=report
         ),
-        parameters=early,
-        late=late,
+        parameters=compiled.early,
+        late=compiled.late,
+        secrets=compiled.secrets,
         routes=router.routes_of(step),
         next=continuation(step),
         branches=tuple(edge for edge in step.routes if step.is_branch(edge)),
@@ -259,6 +260,7 @@ def _setter(step: StepOutline, report: Report) -> Setter | None:
         report(Problem(code="INVALID_PATH", path=step.address, message="$ itself can't be set: set its keys."))
         return None
     problems: list[Problem] = []
+    warn_of_references(step.value, step.address, report, where="The state", takers=[])
     value = compile_value(step.value, path=step.address, problems=problems)
     for problem in problems:
         report(problem)

@@ -39,6 +39,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     """Parameters one of which may stand in its place where it is required."""
     definition: bool = False
     """A workflow definition: as an object it is taken as it is written, and checked with the workflow around it."""
+    secrets: bool = False
+    """`{"$secret": "name"}`, also inside it, stands for a secret of the server, which the node gets and nobody sees."""
     late: bool = False
     """Resolved after the others, against the state with the node's `overlay` laid over it (`while`)."""
 
@@ -219,3 +221,7 @@ class NodeCatalog(ABC):
     @abstractmethod
     def names(self) -> frozenset[str]:
         """The ids of all registered nodes."""
+
+    def secret_names(self) -> frozenset[str] | None:
+        """The names of the secrets that the nodes will be given; None: that is not known here."""
+        return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import JsonType, NodeMetadata, Parameter
 from domain.outline import Report, StepOutline
 from domain.problems import Problem, nearest, pointer
+from domain.secret_references import SecretValue, warn_of_credential, warn_of_references, with_references
+from domain.secrets import unknown_secret
 from domain.value_forms import Constant
 from domain.values import Value, compile_value
 
@@ -17,13 +19,22 @@ if TYPE_CHECKING:
 _ANY = Parameter()
 
 
+class Compiled(NamedTuple):
+    """A step's parameters under their canonical names: `late` ones apart; `secrets` are the names that they refer to."""
+
+    early: dict[str, Value]
+    late: dict[str, Value]
+    secrets: tuple[str, ...]
+
+
 def compile_parameters(
-    step: StepOutline, metadata: NodeMetadata, report: Report
-) -> tuple[dict[str, Value], dict[str, Value]]:
-    """(parameters, late parameters) under their canonical names. Everything that can be wrong as written is reported."""
+    step: StepOutline, metadata: NodeMetadata, known_secrets: frozenset[str] | None, report: Report
+) -> Compiled:
+    """Compile them. Everything that can be wrong as written is reported."""
     known = metadata.parameters
     early: dict[str, Value] = {}
     late: dict[str, Value] = {}
+    secrets: dict[str, str] = {}
     for key, value in step.parameters.items():
         path = step.address + pointer(key)
         name, spec = _spec(key, path, metadata, report)
@@ -36,8 +47,9 @@ def compile_parameters(
         if spec.definition and isinstance(value, dict):
             compiled: Value = Constant(value)
         else:
+            prepared = _with_secrets(name, value, path, spec, metadata, secrets, report)
             lenient = spec.lenient or metadata.lenient
-            compiled = compile_value(value, path=path, problems=problems, lenient=lenient, fill_bare=spec.fill_bare)
+            compiled = compile_value(prepared, path=path, problems=problems, lenient=lenient, fill_bare=spec.fill_bare)
         for problem in problems:
             report(problem)
         if compiled.constant:
@@ -47,7 +59,34 @@ def compile_parameters(
         if spec.required and {name, *spec.instead}.isdisjoint((*early, *late)):
             message = f"{step.node} needs the parameter {name!r}."
             report(Problem(code="MISSING_PARAMETER", path=step.address, message=message))
-    return early, late
+    for secret, path in secrets.items():
+        if known_secrets is not None and secret not in known_secrets:
+            error = unknown_secret(secret, known_secrets)
+            close = nearest(secret, known_secrets)
+            report(Problem(code=error.code, path=path, message=error.message, severity="warning", nearest=close))
+    return Compiled(early, late, tuple(secrets))
+
+
+def _with_secrets(
+    name: str,
+    value: Any,
+    path: str,
+    spec: Parameter,
+    metadata: NodeMetadata,
+    secrets: dict[str, str],
+    report: Report,
+) -> Any:
+    """The value with its references to secrets compiled, where the parameter takes any."""
+    if not spec.secrets:
+        takers = [each for each, other in (metadata.parameters or {}).items() if other.secrets]
+        warn_of_references(value, path, report, where=f"{name} of {metadata.id}", takers=takers)
+        return value
+    warn_of_credential(name, value, path, report)
+    found = with_references(value, path, secrets, report)
+    if isinstance(found, SecretValue) and not has_type("", spec.types):
+        message = f"{name} is {type_names(spec.types)}: a secret is a text, and can only stand inside it."
+        report(Problem(code="PARAMETER_TYPE", path=path, message=message))
+    return found
 
 
 def _spec(key: str, path: str, metadata: NodeMetadata, report: Report) -> tuple[str, Parameter | None]:

@@ -79,7 +79,7 @@ class Setter(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step. `blocks` are the addresses of the blocks around it, outermost first; `depth` counts the loops whose body
     it is in; `loop` says that it is a loop itself; `keeps_input` that it leaves `input` as it was. `branches` are the
-    edges that are branches, in order. A setter has no name and no node.
+    edges that are branches, in order, `secrets` the names that its parameters refer to. A setter has no name and no node.
     """
 
     index: int
@@ -97,6 +97,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     next: Route
     branches: tuple[str, ...] = ()
     setter: Setter | None = None
+    secrets: tuple[str, ...] = ()
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):

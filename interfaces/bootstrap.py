@@ -15,6 +15,7 @@ from application.ports import EventLog, Nodes, Views
 from application.programs import Programs
 from application.queries import Queries
 from application.service import Service
+from domain.secrets import unusable
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
 from infrastructure.nodes.addresses import HostPatterns
@@ -54,10 +55,15 @@ class Reader:
 def make_nodes(settings: Settings, *, tables: TableStore | None = None) -> Nodes:
     """The node registry: the library, the folders of the settings, and what installed packages offer.
 
-    Without `tables`, which only a service that runs them has, nodes that keep something refuse to run.
+    Without `tables`, which only a service that runs them has, nodes that keep something refuse to run, and which secrets
+    there are is not known.
     """
     return standard_registry(
-        files_root=_files_root(settings), nodes_dirs=settings.nodes, outside=_outside(settings), tables=tables
+        files_root=_files_root(settings),
+        nodes_dirs=settings.nodes,
+        outside=_outside(settings),
+        tables=tables,
+        secrets=frozenset(settings.secrets) if tables is not None else None,
     )
 
 
@@ -68,6 +74,7 @@ def library_nodes() -> Nodes:
 
 def make_service(settings: Settings) -> Service:
     """A service on the store of the settings, not started. Raises ClewError when the store can't be used."""
+    secrets = _secrets(settings)
     tables = TableStore(_tables_path(settings))
     nodes = make_nodes(settings, tables=tables)
     log, views = _open(settings)
@@ -87,6 +94,7 @@ def make_service(settings: Settings) -> Service:
                 threads=settings.threads,
                 worker=f"{socket.gethostname()}:{os.getpid()}",
             ),
+            secrets=secrets,
             committed=committed,
         )
 
@@ -150,6 +158,16 @@ def _outside(settings: Settings) -> Outside:
         mail=_setting("CLEW_SMTP_URL with CLEW_SMTP_FROM", lambda: _mail(settings)),
         ai=_setting("CLEW_AI_URL and what goes with it", lambda: _ai(settings)),
     )
+
+
+def _secrets(settings: Settings) -> dict[str, str]:
+    """The secrets by name. Raises BadSetting, which repeats none."""
+    values = {name: secret.reveal() for name, secret in settings.secrets.items()}
+    for name, value in values.items():
+        problem = unusable(name, value)
+        if problem is not None:
+            raise BadSetting(f"CLEW_SECRET_{name} can't be used: {problem}.")
+    return values
 
 
 def _setting(name: str, make: Callable[[], Made]) -> Made:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -14,12 +14,13 @@ from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
 from domain.errors import StepFailure, Unacceptable
 from domain.node import WorkflowNode
 from interfaces.bootstrap import make_service
-from interfaces.settings import Settings
+from interfaces.settings import Secret, Settings
 
 
 class Engine:
     """An engine on a store of its own: `memory:` (the default) or `sqlite:///PATH`.
 
+    `secrets` are what definitions may name (`{"$secret": "name"}`) and nodes read as `context.secrets["name"]`.
     Use it as a context manager. What was running in the store goes on at once. Answers are those of the HTTP API.
 
         with Engine() as engine:
@@ -32,9 +33,14 @@ class Engine:
         *,
         nodes: Sequence[type[WorkflowNode]] = (),
         node_folders: Sequence[Path | str] = (),
+        secrets: Mapping[str, str] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        base = settings or Settings(store=store, nodes=tuple(Path(folder) for folder in node_folders))
+        base = settings or Settings(
+            store=store,
+            nodes=tuple(Path(folder) for folder in node_folders),
+            secrets={name: Secret(text) for name, text in (secrets or {}).items()},
+        )
         self._service = make_service(base)
         for node in nodes:
             self._service.nodes.register(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from domain.limits import Limits
 from interfaces.limits import limits_from
 
 DEFAULT_STORE: Final = "sqlite:///.clew/log.db"
+EACH_PREFIX: Final = "CLEW_SECRET_"
 
 
 class BadSetting(ClewError):
@@ -55,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     address or CIDR network. `smtp_url` is `smtp://user:secret@host:port?starttls`, `smtp_from` the sender of all mail.
     `ai_url` is an OpenAI-compatible endpoint with its version (`https://host/v1`), `ai_hosts` are where a definition's
     own `baseUrl` may point (the key goes there too), `ai_prices` is JSON: `{"model": {"input": 0.15, "output": 0.6}}`,
-    per million tokens.
+    per million tokens. `secrets` are what a definition may name as `{"$secret": "name"}`, and nodes read by name.
     """
 
     host: str = "127.0.0.1"
@@ -71,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ai_model: str = ""
     ai_hosts: tuple[str, ...] = ()
     ai_prices: str = ""
+    secrets: Mapping[str, Secret] = {}
     limits: Limits = Limits()
     max_running: int = 1_000
     threads: int = 32
@@ -108,6 +111,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         ai_hosts=_listed(found.get("CLEW_AI_HOSTS", "")),
         ai_prices=found.get("CLEW_AI_PRICES", ""),
         limits=limits_from(found),
+        secrets=_secrets(found),
     )
 
 
@@ -115,12 +119,39 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
+def _secrets(environment: Mapping[str, str]) -> dict[str, Secret]:
+    """All secrets by name: those of the TOML file of CLEW_SECRETS, and over them `CLEW_SECRET_<NAME>`. Raises BadSetting."""
+    found = _secrets_file(environment)
+    for variable in environment:
+        if variable.startswith(EACH_PREFIX):
+            found[variable.removeprefix(EACH_PREFIX)] = _secret(environment, variable)
+    return found
+
+
+def _secrets_file(environment: Mapping[str, str]) -> dict[str, Secret]:
+    """`name = "value"` or `name = "file:PATH"`, a path from the folder of that file."""
+    if not environment.get("CLEW_SECRETS"):
+        return {}
+    path = Path(environment["CLEW_SECRETS"])
+    try:
+        written = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"CLEW_SECRETS refers to the file {path}, which can't be read as TOML: {error}.") from None
+    for name, value in written.items():
+        if not isinstance(value, str):
+            raise BadSetting(f'{path}: {name} is no text. Each secret is a line name = "value" or name = "file:PATH".')
+    return {name: _referred(value, f"{name} in {path}", path.parent) for name, value in written.items()}
+
+
 def _secret(environment: Mapping[str, str], name: str) -> Secret:
     """The variable, or what is in the file that it refers to as `file:PATH`. Raises BadSetting."""
-    text = environment.get(name, "")
+    return _referred(environment.get(name, ""), name, Path())
+
+
+def _referred(text: str, name: str, folder: Path) -> Secret:
     if not text.startswith("file:"):
         return Secret(text)
-    path = Path(text.removeprefix("file:"))
+    path = folder / text.removeprefix("file:")
     try:
         return Secret(path.read_text().strip())
     except (OSError, ValueError) as error:

@@ -48,12 +48,14 @@ class Auth(OperationNode):
             "operation": Parameter(types=("string",), required=True, enum=tuple(_KEYS)),
             "data": Parameter(
                 types=("string", "object"),
+                secrets=True,
                 description="Text to hash or sign; {password, hash} to verify; {message, signature} to verify_signature.",
             ),
             "secret": Parameter(
                 types=("string",),
                 aliases=("verifySecret",),
-                description="The key of a signature; may be in data too. Give it by reference, never written out.",
+                secrets=True,
+                description='The key of a signature; may be in data too. Give it as {"$secret": "name"}.',
             ),
         },
     )

@@ -112,12 +112,20 @@ def checked_metadata(node_class: type[WorkflowNode]) -> NodeMetadata:
         )
     if inspect.isabstract(node_class):
         raise InvalidNode(f"{name} has no `execute`, which is what a node does.")
+    _check_secrets(name, metadata)
     return metadata
 
 
 def _is_example(example: Mapping[str, Any]) -> bool:
     steps, state = example.get("workflow"), example.get("initialState", {})
     return isinstance(steps, list) and isinstance(state, dict) and example.keys() <= {"workflow", "initialState"}
+
+
+def _check_secrets(name: str, metadata: NodeMetadata) -> None:
+    """What a loop keeps of its parameters is recorded: no secret may be among it."""
+    for key, spec in (metadata.parameters or {}).items():
+        if spec.secrets and (spec.late or metadata.resolved_at == "entry"):
+            raise InvalidNode(f"The parameter {key!r} of {name} is resolved for a loop, and so can't take secrets.")
 
 
 def plugins(group: str) -> Iterator[EntryPoint]:

@@ -66,11 +66,15 @@ class FetchApi(OutwardNode):
         edges=("success", "clientError", "serverError"),
         effect="writes",
         parameters={
-            "url": Parameter(types=("string",), required=True, description="http or https."),
+            "url": Parameter(types=("string",), required=True, secrets=True, description="http or https."),
             "method": Parameter(types=("string",), default="GET", enum=_METHODS),
-            "headers": Parameter(types=("object",), default={}, description="By name; null leaves one out."),
-            "query": Parameter(types=("object",), default={}, description="Added to the query of the URL."),
-            "body": Parameter(description="Text as it is; everything else as JSON."),
+            "headers": Parameter(
+                types=("object",), default={}, secrets=True, description="By name; null leaves one out."
+            ),
+            "query": Parameter(
+                types=("object",), default={}, secrets=True, description="Added to the query of the URL."
+            ),
+            "body": Parameter(secrets=True, description="Text as it is; everything else as JSON."),
             "timeout": Parameter(types=("number", "string"), default=30_000, description="Of the whole request."),
             "responseType": Parameter(
                 types=("string",),

@@ -84,14 +84,16 @@ def standard_registry(
     entry_points: bool = True,
     outside: Outside = NOTHING,
     tables: TableStore | None = None,
+    secrets: frozenset[str] | None = None,
 ) -> NodeRegistry:
     """The library, then the nodes of the folders, then those of installed packages; the first of an id stays.
 
     `files_root` is the one folder that `filesystem` may touch (None: it refuses);
     `outside` is what the nodes for HTTP, mail and language models may reach;
-    `tables` is where nodes keep what lasts longer than a run (None: they refuse).
+    `tables` is where nodes keep what lasts longer than a run (None: they refuse);
+    `secrets` are the names of what the service will give them (None: not known).
     """
-    registry = NodeRegistry()
+    registry = NodeRegistry(secrets=secrets)
     options: dict[str, dict[str, Any]] = {
         "filesystem": {"root": files_root},
         "fetchApi": {"allowed": outside.allowed},

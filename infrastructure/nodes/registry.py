@@ -31,7 +31,9 @@ ENTRY_POINTS = "clew.nodes"
 class NodeRegistry(Nodes):
     """The node registry. What can't be loaded is listed in `problems`, and keeps nothing else from loading."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, secrets: frozenset[str] | None = None) -> None:
+        """`secrets` are the names of those that the service has; None: not known."""
+        self._secrets = secrets
         self._lock = RLock()
         self._nodes: dict[str, Registration] = {}
         self._problems: list[LoadProblem] = []
@@ -96,6 +98,10 @@ class NodeRegistry(Nodes):
         """The ids of all registered nodes."""
         with self._lock:
             return frozenset(self._nodes)
+
+    def secret_names(self) -> frozenset[str] | None:
+        """The names of the secrets that the service has, if it was told."""
+        return self._secrets
 
     def borrow(self, node_id: str) -> AbstractContextManager[WorkflowNode]:
         """An instance for one visit. Raises StepFailure `NODE_UNAVAILABLE` when there can be none."""

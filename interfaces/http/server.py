@@ -18,6 +18,7 @@ from application.service import Service
 from domain.errors import ClewError
 from interfaces.bootstrap import make_service
 from interfaces.http.app import create_app
+from interfaces.quiet_logs import keep_secrets_out
 from interfaces.settings import Settings
 
 GRACE_S: Final = 3
@@ -55,6 +56,7 @@ def serve(settings: Settings) -> None:
 
     Exits with status 1 and one message when the port is taken or the store can't be used.
     """
+    keep_secrets_out(settings)
     # uvicorn raises the signals that it took again when it is done; the service is to be stopped before the end.
     signal.signal(signal.SIGTERM, _interrupt)
     with suppress(KeyboardInterrupt):  # asked to stop, and has

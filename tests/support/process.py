@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,12 +27,16 @@ def free_port() -> int:
 
 
 class ServerProcess:
-    """`clew serve` on a store in `home`, with the nodes of a folder. It can be killed and started again."""
+    """`clew serve` on a store in `home`, with the nodes of a folder. It can be killed and started again.
 
-    def __init__(self, home: Path, *, nodes: Path) -> None:
+    `environment` are further variables of it.
+    """
+
+    def __init__(self, home: Path, *, nodes: Path, environment: Mapping[str, str] | None = None) -> None:
         self.store = home / "log.db"
         self._home = home
         self._nodes = nodes
+        self._environment = {**os.environ, **(environment or {})}
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=30.0, trust_env=False)
@@ -64,7 +70,9 @@ class ServerProcess:
             f"sqlite:///{self.store}",
         ]
         with (self._home / "server.log").open("ab") as log:
-            self._process = subprocess.Popen([*command, "--nodes", str(self._nodes)], cwd=ROOT, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [*command, "--nodes", str(self._nodes)], cwd=ROOT, stdout=log, stderr=log, env=self._environment
+            )
         return self._process
 
     def _is_ready(self) -> bool:
