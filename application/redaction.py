@@ -6,7 +6,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from domain.commands import Ended, Erred, Outcome, Parked, Passed, Stored, Took
+from domain.commands import Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Stored, Took
 from domain.errors import ErrorInfo
 from domain.node import Park, Pass
 from domain.patches import Op, Patch, escape, tokens
@@ -22,6 +22,10 @@ def clean_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:
             return replace(outcome, answer=_clean_pass(answer, redactor))
         case Parked(answer=answer):
             return Parked(answer=_clean_park(answer, redactor))
+        case Forked(answer=answer):
+            return Forked(answer=replace(answer, edge=redactor.text(answer.edge), items=redactor.json(answer.items)))
+        case Marked(name=name):
+            return Marked(name=redactor.text(name))
         case Ended(result=result):
             return Ended(result=redactor.json(result))
         case Stored(value=value):

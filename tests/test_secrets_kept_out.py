@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
@@ -31,7 +32,7 @@ import time
 
 from clew import Edge, NodeMetadata, WorkflowNode
 from domain.errors import ErrorInfo, StepFailure
-from domain.node import End, Park, Parameter, Pass
+from domain.node import End, Mark, Park, Parameter, Pass
 
 
 class Leaky(WorkflowNode):
@@ -74,6 +75,9 @@ class Leaky(WorkflowNode):
 
     def parks(self, context, secret):
         return Park(kind="approval", name="leak", choices=("yes", "no"), schema={"const": secret}, about={"title": secret})
+
+    def marks(self, context, secret):
+        return Mark(secret)
 
     def ends(self, context, secret):
         return End({"result": secret})
@@ -151,7 +155,10 @@ def echoing(asked: Asked) -> Reply:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """One server for all of them: one secret from its environment, one from a file of them, one from a file of its own."""
+    """One server for all: one secret from its environment, one from a file of them, one from a file of its own.
+
+    After them its files are searched: while it still runs, and when it has ended.
+    """
     home = tmp_path_factory.mktemp("secrets")
     nodes, kept = home / "nodes", tmp_path_factory.mktemp("kept")
     nodes.mkdir()
@@ -168,8 +175,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         try:
             server.start()
             yield Place(server, home, echo)
+            _check_files(home)
+            assert server.terminate() == 0
+            _check_files(home)
         finally:
             server.close()
+
+
+def _check_files(home: Path) -> None:
+    """No secret in the log, the lists, the tables, or what the server wrote to its streams."""
+    files = [path for path in home.rglob("*") if path.is_file() and path.parent.name != "nodes"]
+    assert {"log.db", "log-views.db", "server.log"} <= {path.name for path in files}
+    for path in files:
+        assert found_in(path.read_bytes()) == [], path.name
 
 
 def forms(secret: str) -> set[bytes]:
@@ -274,6 +292,7 @@ WAYS = [
     "refuses",
     "returns_error",
     "reads",
+    "marks",
     "ends",
     "number",
     "logs",
@@ -295,6 +314,10 @@ def test_a_node_that_gives_its_secret_away(place: Place, how: str, *, routed: bo
     assert body["status"] == ("completed" if routed or how not in ("raises", "refuses", "returns_error") else "failed")
     if how in ("state", "data", "number", "raises", "refuses", "returns_error"):
         assert "[secret:" in json.dumps(body)
+    if how == "logs":
+        told = (place.home / "server.log").read_text()
+        assert "warned of [secret:TOKEN]" in told
+        assert "ValueError: [secret:TOKEN]" in told
 
 
 def test_a_node_that_shows_its_secret_to_whoever_is_asked(place: Place) -> None:
@@ -314,6 +337,15 @@ def test_a_node_that_is_too_slow(place: Place) -> None:
     """What it logs after its time is cleaned too."""
     body = run(place, {"leaky": {"how": "late", "$timeout": 100}})
     assert body["error"]["code"] == "NODE_TIMEOUT"
+    deadline = monotonic() + 10
+    while "late [secret:TOKEN]" not in (place.home / "server.log").read_text():
+        assert monotonic() < deadline
+
+
+def test_a_table_of_a_server_with_secrets(place: Place) -> None:
+    """The table store is among the files that are searched."""
+    assert run(place, {"database": {"operation": "insert", "table": "t", "data": {"a": 1}}})["status"] == "completed"
+    assert (place.home / "log-tables.db").exists()
 
 
 def test_parameters_and_inputs_are_filled_in_for_the_node_alone(place: Place) -> None:
@@ -337,18 +369,3 @@ def test_a_secret_that_the_server_does_not_have(place: Place) -> None:
     body = run(place, {"fetchApi": step})
     assert body["finalState"]["fetchApi_output"]["code"] == "UNKNOWN_SECRET"
     assert len(place.echo.asked) == before
-
-
-def test_nothing_of_it_is_on_the_disk(place: Place) -> None:
-    """The log, the lists, the tables, what the server wrote to its streams: while it runs, and after it was ended."""
-    run(place, {"database": {"operation": "insert", "table": "t", "data": {"a": 1}}})
-    for ended in (False, True):
-        if ended:
-            assert place.server.terminate() == 0
-        files = [path for path in place.home.rglob("*") if path.is_file() and path.parent.name != "nodes"]
-        assert {"log.db", "log-views.db", "log-tables.db", "server.log"} <= {path.name for path in files}
-        for path in files:
-            assert found_in(path.read_bytes()) == [], path.name
-    told = (place.home / "server.log").read_text()
-    assert "warned of [secret:TOKEN]" in told
-    assert "ValueError: [secret:TOKEN]" in told
