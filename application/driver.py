@@ -13,6 +13,7 @@ from application.live import Live
 from application.ports import Clock, Nodes
 from application.running import NodeRunner, Ran, raised
 from application.slots import Slots
+from domain.budget import overspent
 from domain.commands import Begin, Erred, Finish, Stored
 from domain.draft import engine_error
 from domain.errors import ErrorInfo, StepFailure
@@ -116,7 +117,13 @@ class Driver:
         if live.lost is not None or not _is_open(live, name, visit):
             return effect
         finish = Finish(
-            now=self.now(live), branch=name, outcome=ran.outcome, patch=ran.patch, reads=ran.reads, warnings=late
+            now=self.now(live),
+            branch=name,
+            outcome=ran.outcome,
+            patch=ran.patch,
+            reads=ran.reads,
+            warnings=late,
+            spent=ran.spent,
         )
         self._record(live, finish)
         if effect != "none" or live.execution.status != "running" or live.must_hand_over():
@@ -141,6 +148,10 @@ class Driver:
         if node is None:
             error = engine_error("NODE_UNAVAILABLE", f"There is no node {step.node!r} here any more.")
             return None, Prepared(config={}, failure=error)
+        if node.metadata.spends:
+            refusal = overspent(live.program.budget, live.execution.spent, step.name)
+            if refusal is not None:
+                return None, Prepared(config={}, failure=refusal)
         try:
             return None, prepare(live.execution, branch, step, node)
         except Exception as error:  # noqa: BLE001 - a node's own `overlay`: what it raises is its step's error
@@ -162,7 +173,8 @@ class Driver:
         try:
             if effect == "writes":
                 await live.flush()
-            ran = await self._runner.run(live.execution, live.execution.branches[name], step, prepared)
+            branch = live.execution.branches[name]
+            ran = await self._runner.run(live.execution, branch, step, prepared, budget=live.program.budget)
         finally:
             self._breakers.learn(admitted, ran.outcome if ran is not None else None)
         return effect, ran

@@ -111,7 +111,21 @@ _SETTING_FORMS: Final[dict[str, Schema]] = {
         "default": 0,
         "description": "When not all can run at once, the higher runs first.",
     },
-    "budget": {"description": "What language models may cost."},
+    "budget": {
+        "description": "What the steps of one execution may spend in all; a number is a cost.",
+        "anyOf": [
+            {"type": "number", "exclusiveMinimum": 0},
+            {
+                "type": "object",
+                "properties": {
+                    "cost": {"type": "number", "exclusiveMinimum": 0},
+                    "tokens": {"type": "integer", "minimum": 1},
+                },
+                "additionalProperties": False,
+                "minProperties": 1,
+            },
+        ],
+    },
 }
 
 

@@ -94,6 +94,7 @@ def describe_execution(execution: Execution, program: Program | None) -> dict[st
         "branches": _describe_branches(execution, program),
         "labels": execution.labels,
         "parent": _describe_parent(execution),
+        "spent": {"cost": execution.spent.cost, "tokens": execution.spent.tokens},
         "error": _describe_failure(execution, program),
     }
     if execution.has_ended:

@@ -6,9 +6,9 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from domain.commands import Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Stored, Took
+from domain.commands import Called, Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Stored, Took
 from domain.errors import ErrorInfo
-from domain.node import Park, Pass
+from domain.node import Call, Park, Pass
 from domain.patches import Op, Patch, escape, tokens
 from domain.secrets import Redactor
 
@@ -22,6 +22,8 @@ def clean_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:
             return replace(outcome, answer=_clean_pass(answer, redactor))
         case Parked(answer=answer):
             return Parked(answer=_clean_park(answer, redactor))
+        case Called(initial_state=state):
+            return replace(outcome, initial_state=redactor.json(state))
         case Forked(answer=answer):
             return Forked(answer=replace(answer, edge=redactor.text(answer.edge), items=redactor.json(answer.items)))
         case Marked(name=name):
@@ -34,6 +36,17 @@ def clean_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:
             return Erred(error=_clean_error(error, redactor))
         case _:
             assert_never(outcome)
+
+
+def clean_call(call: Call, redactor: Redactor) -> Call:
+    """What a child is to run, before anything of it is stored."""
+    return replace(
+        call,
+        workflow=redactor.text(call.workflow),
+        version=redactor.text(call.version),
+        definition=None if call.definition is None else redactor.json(dict(call.definition)),
+        state=redactor.json(dict(call.state)),
+    )
 
 
 def clean_patch(patch: Patch, redactor: Redactor) -> Patch:

@@ -8,15 +8,16 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from traceback import format_exception
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 from weakref import WeakSet
 
 import msgspec
 from msgspec.structs import replace
 
 from application.ports import Nodes
-from application.redaction import clean_outcome, clean_patch
+from application.redaction import clean_call, clean_outcome, clean_patch
 from domain import json
+from domain.budget import Budget, Spending, Spent
 from domain.commands import Called, Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Took
 from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
 from domain.draft import engine_error
@@ -29,7 +30,7 @@ from domain.patches import Patch
 from domain.position import Branch, Visit
 from domain.preparing import Prepared, inputs_of
 from domain.program import Step
-from domain.secrets import GivenSecrets, reveal
+from domain.secrets import GivenSecrets, Redactor, reveal
 
 logger = logging.getLogger("clew.node")
 
@@ -40,6 +41,15 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     patch: Patch = ()
     reads: tuple[str, ...] = ()
+    spent: Spent | None = None
+
+
+class _Means(NamedTuple):
+    """What a visit is given beside its parameters, and tells by using it."""
+
+    secrets: GivenSecrets
+    spending: Spending
+    left: Budget | None
 
 
 class NodeRunner:
@@ -76,37 +86,37 @@ class NodeRunner:
         self._cut.add(task)
         task.cancel()
 
-    async def run(self, execution: Execution, branch: Branch, step: Step, prepared: Prepared) -> Ran:
+    async def run(
+        self, execution: Execution, branch: Branch, step: Step, prepared: Prepared, *, budget: Budget | None = None
+    ) -> Ran:
         """Run the node of a visit that has begun. Never raises, but for cancellation: errors are outcomes.
 
         What it gives has none of the secrets that the node read in it.
         """
-        secrets = GivenSecrets(self._secrets)
-        ran = await self._run(execution, branch, step, prepared, secrets)
-        if not secrets.read:
-            return ran
-        return Ran(
-            outcome=clean_outcome(ran.outcome, secrets.redactor),
-            patch=clean_patch(ran.patch, secrets.redactor),
-            reads=tuple(map(secrets.redactor.text, ran.reads)),
+        means = _Means(
+            secrets=GivenSecrets(self._secrets),
+            spending=Spending(),
+            left=budget.left(execution.spent) if budget is not None else None,
         )
+        ran = await self._run(execution, branch, step, prepared, means)
+        if means.spending.total is not None:
+            ran = replace(ran, spent=means.spending.total)
+        return _cleaned(ran, means.secrets.redactor) if means.secrets.read else ran
 
-    async def _run(
-        self, execution: Execution, branch: Branch, step: Step, prepared: Prepared, secrets: GivenSecrets
-    ) -> Ran:
+    async def _run(self, execution: Execution, branch: Branch, step: Step, prepared: Prepared, means: _Means) -> Ran:
         visit = branch.visit
         assert visit is not None, f"{step.address} has not begun"
         view = StateView(execution.state)
         try:
-            given = replace(prepared, config=reveal(prepared.config, secrets)) if step.secrets else prepared
+            given = replace(prepared, config=reveal(prepared.config, means.secrets)) if step.secrets else prepared
             with self._nodes.borrow(step.node) as node:
                 deadline = _Deadline(step.options.timeout_ms / 1000)
                 context = self._context(
-                    execution, branch, step, visit=visit, prepared=given, view=view, node=node, secrets=secrets
+                    execution, branch, step, visit=visit, prepared=given, view=view, node=node, means=means
                 )
                 context = deadline.give_to(context)
                 answer = await self._answer(node, context, given.config, step, deadline)
-                outcome = await self._call(answer) if isinstance(answer, Call) else _outcome(answer, prepared, node)
+                outcome = await self._outcome(answer, prepared, node, means.secrets)
             return Ran(outcome=outcome, patch=view.patch(), reads=tuple(sorted(view.reads)))
         except StepFailure as failure:
             return Ran(outcome=Erred(error=_sound(failure.error)))
@@ -114,9 +124,14 @@ class NodeRunner:
             if isinstance(error, asyncio.CancelledError) and asyncio.current_task() in self._cut:
                 raise
             _take_back_cancelling()
-            told = secrets.redactor.text(_traceback(error))
+            told = means.secrets.redactor.text(_traceback(error))
             logger.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, told)
             return Ran(outcome=Erred(error=raised(error)))
+
+    async def _outcome(self, answer: Answer, prepared: Prepared, node: WorkflowNode, secrets: GivenSecrets) -> Outcome:
+        if isinstance(answer, Call):
+            return await self._call(clean_call(answer, secrets.redactor) if secrets.read else answer)
+        return _outcome(answer, prepared, node)
 
     def _context(
         self,
@@ -128,7 +143,7 @@ class NodeRunner:
         prepared: Prepared,
         view: StateView,
         node: WorkflowNode,
-        secrets: GivenSecrets,
+        means: _Means,
     ) -> ExecutionContext:
         where = f"{execution.id} {step.address} visit {visit.number}"
         inputs, from_state = inputs_of(node.metadata, prepared.config, branch.input, execution.state)
@@ -151,8 +166,10 @@ class NodeRunner:
             now=moment(visit.started),
             previous=branch.input if node.keeps_config else json.copy(branch.input),
             loop=LoopInfo(index=prepared.index) if prepared.index is not None else None,
-            secrets=secrets,
-            log=lambda message: logger.info("%s: %s", where, secrets.redactor.text(str(message))),
+            secrets=means.secrets,
+            spending=means.spending,
+            left=means.left,
+            log=lambda message: logger.info("%s: %s", where, means.secrets.redactor.text(str(message))),
         )
 
     async def _answer(
@@ -173,6 +190,15 @@ class NodeRunner:
         if inspect.isawaitable(answer):
             answer = await deadline.wait_for(answer, step)
         return _first_edge(answer, context)
+
+
+def _cleaned(ran: Ran, redactor: Redactor) -> Ran:
+    return replace(
+        ran,
+        outcome=clean_outcome(ran.outcome, redactor),
+        patch=clean_patch(ran.patch, redactor),
+        reads=tuple(map(redactor.text, ran.reads)),
+    )
 
 
 def _run_plain(node: WorkflowNode, context: ExecutionContext, config: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from domain.budget import Spent
 from domain.errors import ErrorInfo
 from domain.events import CommandKey, Parent
 from domain.limits import Limits
@@ -116,7 +117,7 @@ Outcome = Took | Passed | Parked | Called | Forked | Marked | Ended | Stored | E
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
     """Record how a visit came out. `patch` is what the node wrote, as it saw the state; `reads` what it read itself.
 
-    `warnings` are those that `Begin` could not know yet.
+    `warnings` are those that `Begin` could not know yet, `spent` is what the node has reported.
     """
 
     now: int
@@ -125,6 +126,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     patch: Patch = ()
     reads: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    spent: Spent | None = None
 
 
 class Recover(msgspec.Struct, frozen=True, kw_only=True):

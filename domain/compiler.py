@@ -14,7 +14,7 @@ from domain.inner import inner_definitions
 from domain.limits import Limits
 from domain.locks import with_inner_locks
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
-from domain.options import default_retry, options_of, priority_of, rolls_back_of, settings_of
+from domain.options import budget_of, default_retry, options_of, priority_of, rolls_back_of, settings_of
 from domain.outline import Outline, Report, StepOutline
 from domain.parameters import Compiled, compile_parameters
 from domain.paths import parse_path
@@ -69,6 +69,7 @@ def compile_definition(
     lowered = settings_of(definition, limits, report)
     rolls_back = rolls_back_of(definition, report)
     priority = priority_of(definition, report)
+    budget = budget_of(definition, report)
     steps = _compile_steps(definition, nodes, lowered, report)
     _check_inner(steps, nodes, limits, report)
     if problems.errors():
@@ -84,6 +85,7 @@ def compile_definition(
         index={step.address: step.index for step in steps},
         priority=priority,
         rolls_back=rolls_back,
+        budget=budget,
         warnings=problems.ordered(),
     )
 

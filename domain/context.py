@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from domain import json
+from domain.budget import Budget, Spending
 from domain.patches import Op, diff, escape
 
 if TYPE_CHECKING:
@@ -110,9 +111,11 @@ class ExecutionContext:
     __slots__ = (
         "_heartbeat",
         "_now",
+        "_spending",
         "execution_id",
         "idempotency_key",
         "inputs",
+        "left",
         "log",
         "loop",
         "node_id",
@@ -137,6 +140,8 @@ class ExecutionContext:
         previous: Any = None,
         loop: LoopInfo | None = None,
         secrets: Mapping[str, str] | None = None,
+        spending: Spending | None = None,
+        left: Budget | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
         self.state = state
@@ -156,12 +161,22 @@ class ExecutionContext:
         self.secrets: Mapping[str, str] = secrets if secrets is not None else {}
         self.log: Callable[[str], None] = log if log is not None else _ignore
         """Write a line to the service's log, marked with the execution and step."""
+        self.left = left
+        """What is left of the execution's budget (`settings.budget`), or None: it has none."""
+        self._spending = spending if spending is not None else Spending()
         self._now = now
         self._heartbeat: Callable[[], None] = _nothing
 
     def now(self) -> datetime:
         """The time of this visit (UTC): the same in a replay."""
         return self._now
+
+    def spend(self, *, cost: float = 0.0, tokens: int = 0) -> None:
+        """Report what this attempt has spent, as soon as it is spent: it counts however the attempt comes out.
+
+        Amounts add up. Raises ValueError for what is none.
+        """
+        self._spending.add(cost=cost, tokens=tokens)
 
     def heartbeat(self) -> None:
         """Say that the work goes on: the node's timeout counts anew from here."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from domain.budget import Spent
 from domain.errors import ENGINE_TYPES, ErrorInfo
-from domain.events import ExecutionEvent
+from domain.events import AttemptEvent, ExecutionEvent, Paused
 from domain.evolve import evolve
 from domain.execution import Execution
 from domain.position import Branch, Visit
 from domain.program import Step
+
+Mark = tuple[Execution, int, int, Spent | None]
 
 
 class Draft:
@@ -20,21 +25,25 @@ class Draft:
         self.events: list[ExecutionEvent] = []
         self.failed: list[tuple[str, ErrorInfo]] = []
         """Branches in which a visit has failed, each with the error that the step that opened it has to deal with."""
+        self.spent: Spent | None = None
+        """What the attempt that is coming to its end has spent: the first event that ends it says so."""
 
     def record(self, event: ExecutionEvent) -> None:
         """Add an event."""
+        if self.spent is not None and isinstance(event, AttemptEvent | Paused):
+            event, self.spent = replace(event, spent=self.spent), None
         self.execution = evolve(self.execution, event)
         self.events.append(event)
 
-    def mark(self) -> tuple[Execution, int, int]:
+    def mark(self) -> Mark:
         """Where the draft is now, for `back_to`."""
-        return self.execution, len(self.events), len(self.failed)
+        return self.execution, len(self.events), len(self.failed), self.spent
 
-    def back_to(self, mark: tuple[Execution, int, int]) -> None:
+    def back_to(self, mark: Mark) -> None:
         """Forget what was recorded since the mark."""
-        self.execution = mark[0]
-        del self.events[mark[1] :]
-        del self.failed[mark[2] :]
+        self.execution, events, failed, self.spent = mark
+        del self.events[events:]
+        del self.failed[failed:]
 
     def is_open(self, name: str, visit: Visit) -> bool:
         """Whether a visit that was open in a branch still is."""

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from domain.budget import Spent
 from domain.errors import ErrorInfo
 from domain.patches import Op
 from domain.position import Branch, Joining, WaitFor
@@ -102,6 +103,12 @@ class VisitEvent(Event, frozen=True, kw_only=True):
     branch: str = ""
 
 
+class AttemptEvent(VisitEvent, frozen=True, kw_only=True):
+    """What ends an attempt, or parks it. `spent` is what the node has reported of it (`context.spend`)."""
+
+    spent: Spent | None = None
+
+
 class StateUpdated(VisitEvent, frozen=True, kw_only=True):
     """The visit changed the state: a patch against the version before."""
 
@@ -128,7 +135,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     jump: bool = False
 
 
-class EdgeTaken(VisitEvent, frozen=True, kw_only=True):
+class EdgeTaken(AttemptEvent, frozen=True, kw_only=True):
     """A visit ends by an edge (null: none). Says where the branch goes on, so that routing is history.
 
     `output` is the edge's data, or `outputAt` the pointer of the place where the visit's own patch has it. `target` is
@@ -153,7 +160,7 @@ class EdgeTaken(VisitEvent, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-class NodeFailed(VisitEvent, frozen=True, kw_only=True):
+class NodeFailed(AttemptEvent, frozen=True, kw_only=True):
     """A visit ends by an error that no route took."""
 
     tag: ClassVar[str] = "node_failed"
@@ -161,7 +168,7 @@ class NodeFailed(VisitEvent, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-class RetryScheduled(VisitEvent, frozen=True, kw_only=True):
+class RetryScheduled(AttemptEvent, frozen=True, kw_only=True):
     """An attempt failed, and the visit is tried again when it is due (microseconds). Its writes are dropped."""
 
     tag: ClassVar[str] = "retry_scheduled"
@@ -169,7 +176,7 @@ class RetryScheduled(VisitEvent, frozen=True, kw_only=True):
     due: int
 
 
-class Suspended(VisitEvent, frozen=True, kw_only=True):
+class Suspended(AttemptEvent, frozen=True, kw_only=True):
     """A visit parks: no thread, no task, until its wait is over. `dropped` are kept signals that broke the schema."""
 
     tag: ClassVar[str] = "suspended"
@@ -213,7 +220,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     index: int = -1
 
 
-class BranchesOpened(VisitEvent, frozen=True, kw_only=True):
+class BranchesOpened(AttemptEvent, frozen=True, kw_only=True):
     """The visit opens branches, and is parked until they have come together. `joining` is there the first time."""
 
     tag: ClassVar[str] = "branches_opened"
@@ -264,7 +271,8 @@ class Resumed(Event, frozen=True, kw_only=True):
 class Paused(Event, frozen=True, kw_only=True):
     """From here on no step begins; those in flight finish and are recorded.
 
-    With an error: the attempts of that visit are used up, and somebody is to look at it ($retry, exhausted: pause).
+    With an error: the attempts of that visit are used up, and somebody is to look at it ($retry, exhausted: pause);
+    `spent` is then what the last one has reported.
     """
 
     tag: ClassVar[str] = "paused"
@@ -274,6 +282,7 @@ class Paused(Event, frozen=True, kw_only=True):
     address: str = ""
     visit: int = 0
     branch: str = ""
+    spent: Spent | None = None
 
 
 class SnapshotTaken(Event, frozen=True, kw_only=True):

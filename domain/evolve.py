@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from domain import json
 from domain.branching import branch_closed, branches_opened
 from domain.events import (
+    AttemptEvent,
     BranchClosed,
     BranchesOpened,
     Cancelled,
@@ -60,6 +61,8 @@ def fold(events: Iterable[ExecutionEvent], base: Execution) -> Execution:
 def evolve(execution: Execution, event: ExecutionEvent) -> Execution:
     """The execution after one event. Needs neither the program nor any other stream."""
     after = _evolve(execution, event)
+    if isinstance(event, AttemptEvent | Paused) and event.spent is not None:
+        after = replace(after, spent=execution.spent.plus(event.spent))
     return replace(after, version=execution.version + 1, updated=event.time)
 
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain import json
+from domain.budget import Spent
 from domain.errors import ErrorInfo
 from domain.events import CommandKey, Parent
 from domain.position import Branch, Visit, WaitFor
@@ -71,7 +72,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     `visits` counts the visits of each step in this walk, `steps` all of them; `outputs` holds each step's last edge data
     by name; `kept` early signals by name; `keys` the commands that came with an idempotency key; `marks` the named
     versions, `snapshot` the newest of them; `exhausted` is what it paused for when attempts were used up. Times are
-    microseconds. `weight` is never less than `exact_weight`; `counted` is what that was when it was last counted.
+    microseconds. `spent` is what its nodes have reported, in all walks. `weight` is never less than `exact_weight`;
+    `counted` is what that was when it was last counted.
     """
 
     id: str
@@ -101,6 +103,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     updated: int = 0
     ended: int | None = None
     key: CommandKey | None = None
+    spent: Spent = Spent()
     weight: int = 0
     counted: int = 0
 

@@ -79,6 +79,8 @@ class NodeMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Takes `$concurrency`: as a loop its passes may then run beside one another. Answers with a `Fork`."""
     lenient: bool = False
     """A missing reference in any of its parameters is null with a warning instead of an error."""
+    spends: bool = False
+    """Spends what `settings.budget` bounds: once that is used up, the node is not run (`BUDGET_EXCEEDED`)."""
     extra: Parameter | None = None
     """What a parameter that `parameters` does not name must be; None: it is an error."""
     example: Mapping[str, Any] | None = None

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from domain.budget import Budget
 from domain.durations import MAX_DURATION_MS, milliseconds
+from domain.json import MAX_INTEGER
 from domain.limits import Limits
 from domain.outline import Report, StepOutline
 from domain.paths import Path, parse_path
@@ -41,7 +43,8 @@ SETTINGS: Final = (
     "priority",
     "concurrencyKey",
 )
-SETTINGS_NOT_YET: Final = frozenset({"budget", "concurrencyKey"})
+SETTINGS_NOT_YET: Final = frozenset({"concurrencyKey"})
+BUDGET: Final = ("cost", "tokens")
 
 
 class _Checked:
@@ -120,6 +123,38 @@ def priority_of(definition: dict[str, Any], report: Report) -> int:
 def is_priority(value: Any) -> bool:
     """Whether a value can be a priority."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_PRIORITY
+
+
+def budget_of(definition: dict[str, Any], report: Report) -> Budget | None:
+    """What `settings.budget` allows; a number alone is a cost."""
+    settings = definition.get("settings")
+    if not isinstance(settings, dict) or "budget" not in settings:
+        return None
+    value, path = settings["budget"], "/settings/budget"
+    if not isinstance(value, dict):
+        return Budget(cost=_cost(value, path, report))
+    for key in value:
+        if key not in BUDGET:
+            message = f"{key} is not part of a budget; {' and '.join(BUDGET)} are."
+            report(
+                Problem(code="INVALID_OPTION", path=path + pointer(key), message=message, nearest=nearest(key, BUDGET))
+            )
+    if value.keys().isdisjoint(BUDGET):
+        report(
+            Problem(code="INVALID_OPTION", path=path, message="A budget says a cost, or a number of tokens, or both.")
+        )
+    return Budget(
+        cost=_cost(value["cost"], path + "/cost", report) if "cost" in value else None,
+        tokens=_Checked(value, path, report).count("tokens", 1, MAX_INTEGER) if "tokens" in value else None,
+    )
+
+
+def _cost(value: Any, path: str, report: Report) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        message = 'The cost of a budget is a number of more than 0; with tokens, {"cost": 1.5, "tokens": 100000}.'
+        report(Problem(code="INVALID_OPTION", path=path, message=message))
+        return 1.0
+    return float(value)
 
 
 def default_retry(definition: dict[str, Any], report: Report) -> RetryPolicy | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from domain.budget import Budget
 from domain.paths import Path
 from domain.values import Value
 
@@ -116,6 +117,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """Of its executions, unless they say otherwise: the higher runs first when not all can."""
     rolls_back: bool = False
     """Whether a critical error takes the execution back to its newest snapshot before it fails."""
+    budget: Budget | None = None
     warnings: tuple[Problem, ...] = ()
 
     def at(self, address: str) -> Step:

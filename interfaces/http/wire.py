@@ -190,6 +190,13 @@ class LoopBody(Body, frozen=True, kw_only=True):
     total: int | None
 
 
+class SpentBody(Body, frozen=True, kw_only=True):
+    """What the steps of an execution have spent in all, in the currency of the server's prices and in tokens."""
+
+    cost: float
+    tokens: int
+
+
 class ExecutionBody(Body, frozen=True, kw_only=True):
     """An execution. `finalState` is there once it has ended."""
 
@@ -208,6 +215,7 @@ class ExecutionBody(Body, frozen=True, kw_only=True):
     branches: list[BranchBody]
     labels: dict[str, str]
     parent: ParentBody | None
+    spent: SpentBody
     error: FailureBody | None
     final_state: dict[str, Any] | UnsetType = UNSET
     links: Links

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.budget import Budget
 from domain.compiler import MAX_PROBLEMS, compile_definition
 from domain.errors import InvalidDefinition
 from domain.limits import Limits
@@ -199,7 +200,13 @@ def test_warnings_by_code_and_place(steps: list[Any], problems: list[tuple[str, 
         ("maxIterations", 100_001, "INVALID_OPTION", "error"),
         ("timeout", "31s", "INVALID_OPTION", "error"),
         ("timeout", "never", "INVALID_OPTION", "error"),
-        ("budget", {}, "NOT_SUPPORTED", "error"),
+        ("budget", {}, "INVALID_OPTION", "error"),
+        ("budget", 0, "INVALID_OPTION", "error"),
+        ("budget", -1.5, "INVALID_OPTION", "error"),
+        ("budget", True, "INVALID_OPTION", "error"),
+        ("budget", None, "INVALID_OPTION", "error"),
+        ("budget", "1.5", "INVALID_OPTION", "error"),
+        ("concurrencyKey", "k", "NOT_SUPPORTED", "error"),
         ("onCriticalError", "explode", "INVALID_OPTION", "error"),
         ("maxStep", 5, "UNKNOWN_SETTING", "warning"),
     ],
@@ -208,6 +215,37 @@ def test_settings_that_can_not_be(key: str, value: Any, code: str, severity: str
     """A workflow may lower limits, and raise its passes up to the server's cap."""
     (problem,) = problems_of({**GOOD, "settings": {key: value}}, NODES)
     assert (problem.code, problem.path, problem.severity) == (code, f"/settings/{key}", severity)
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "close"),
+    [
+        ({"cost": 0}, "/cost", None),
+        ({"cost": "1"}, "/cost", None),
+        ({"tokens": 0}, "/tokens", None),
+        ({"tokens": 1.5}, "/tokens", None),
+        ({"tokens": None, "cost": 1}, "/tokens", None),
+        ({"tokens": 5, "token": 5}, "/token", "tokens"),
+    ],
+)
+def test_budgets_that_can_not_be(value: Any, path: str, close: str | None) -> None:
+    """Each told with its place."""
+    (problem,) = problems_of({**GOOD, "settings": {"budget": value}}, NODES)
+    assert (problem.code, problem.path) == ("INVALID_OPTION", f"/settings/budget{path}")
+    assert problem.nearest == close
+
+
+def test_budgets() -> None:
+    """A number is a cost; either alone, or both."""
+
+    def budget(value: Any) -> Budget | None:
+        return compile_definition({**GOOD, "settings": {"budget": value}}, NODES).budget
+
+    assert compile_definition(GOOD, NODES).budget is None
+    assert budget(1.5) == Budget(cost=1.5)
+    assert budget(2) == Budget(cost=2.0)
+    assert budget({"tokens": 100_000}) == Budget(tokens=100_000)
+    assert budget({"cost": 0.001, "tokens": 1}) == Budget(cost=0.001, tokens=1)
 
 
 def test_settings_are_defaults_that_a_step_may_overrule() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from domain.budget import Spent
 from domain.errors import ErrorInfo
 from domain.events import (
     AnyEvent,
@@ -323,6 +324,12 @@ EVENTS: tuple[AnyEvent, ...] = (
         child_version=0,
         status="failed",
     ),
+    EdgeTaken(time=T, address=STEP, visit=1, edge="success", spent=Spent(cost=0.006, tokens=1500)),
+    NodeFailed(time=T, address=STEP, visit=1, error=ERROR, spent=Spent(tokens=1)),
+    RetryScheduled(time=T, address=STEP, visit=1, error=ERROR, due=T + 1, spent=Spent(cost=1.25)),
+    Suspended(time=T, address=STEP, visit=1, wait=WaitFor(kind="timer", since=T), spent=Spent(cost=0.5, tokens=2)),
+    BranchesOpened(time=T, address=STEP, visit=1, branches=(), spent=Spent(cost=0.5, tokens=2)),
+    Paused(time=T, error=ERROR, address=STEP, visit=2, spent=Spent(cost=0.5, tokens=2)),
 )
 
 
