@@ -33,7 +33,7 @@ def clean_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:
         case Stored(value=value):
             return Stored(value=redactor.json(value))
         case Erred(error=error):
-            return Erred(error=_clean_error(error, redactor))
+            return Erred(error=clean_error(error, redactor))
         case _:
             assert_never(outcome)
 
@@ -82,7 +82,8 @@ def _clean_park(answer: Park, redactor: Redactor) -> Park:
     )
 
 
-def _clean_error(error: ErrorInfo, redactor: Redactor) -> ErrorInfo:
+def clean_error(error: ErrorInfo, redactor: Redactor) -> ErrorInfo:
+    """The error object, every text in it without the secrets."""
     return replace(
         error,
         code=redactor.text(error.code),

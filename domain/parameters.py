@@ -57,7 +57,8 @@ def compile_parameters(
         (late if spec.late else early)[name] = compiled
     for name, spec in (known or {}).items():
         if spec.required and {name, *spec.instead}.isdisjoint((*early, *late)):
-            message = f"{step.node} needs the parameter {name!r}."
+            either = " or ".join(map(repr, (name, *spec.instead)))
+            message = f"{step.node} needs the parameter {either}."
             report(Problem(code="MISSING_PARAMETER", path=step.address, message=message))
     for secret, path in secrets.items():
         if known_secrets is not None and secret not in known_secrets:

@@ -8,9 +8,10 @@ from typing import Final
 import httpx2
 import msgspec
 
+from domain.secrets import Redactor
 from infrastructure.nodes.addresses import HostPatterns
 
-MIN_SCRUBBED: Final = 12
+MIN_SECRET_KEY: Final = 12
 """Characters of a key that is looked for in answers: a shorter one is a word such as `ollama`, and no secret."""
 _TOKENS_PRICED: Final = 1_000_000
 
@@ -20,6 +21,11 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     input: float
     output: float
+
+    @property
+    def of_one_output(self) -> float:
+        """Of one token of an answer."""
+        return self.output / _TOKENS_PRICED
 
 
 class AiEndpoint:
@@ -42,6 +48,8 @@ class AiEndpoint:
         if not key.isascii() or not key.isprintable() or key != key.strip():
             raise ValueError("the key of the AI endpoint holds what no HTTP header can hold")
         self._key = key
+        self.redactor = Redactor({"CLEW_AI_KEY": key} if len(key) >= MIN_SECRET_KEY else {})
+        """Takes the key out of what a server repeats."""
         self._hosts = HostPatterns(hosts)
         self._prices = dict(prices or {})
         parsed = httpx2.URL(self.url)
@@ -67,9 +75,9 @@ class AiEndpoint:
         """What says who asks."""
         return (("Authorization", f"Bearer {self._key}"),) if self._key else ()
 
-    def scrub(self, text: str) -> str:
-        """The text without the key, which a server may repeat."""
-        return text.replace(self._key, "***") if len(self._key) >= MIN_SCRUBBED else text
+    def price(self, model: str) -> Price | None:
+        """What a model costs, if the settings say so."""
+        return self._prices.get(model)
 
     def cost(self, model: str, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
         """What an answer cost; None when the price of the model, or a count, is not known."""

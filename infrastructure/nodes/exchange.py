@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +22,8 @@ MAX_REQUEST_BYTES: Final = 4_194_304
 MAX_RESPONSE_BYTES: Final = 1_048_576
 """Of a body, decompressed. A response is in the state up to three times, and the state holds 4 MiB."""
 MAX_REDIRECTS: Final = 5
+Heard = Callable[[bytes], None]
+"""Is told of a body while it comes in."""
 _KEPT_ACROSS_ORIGINS: Final = frozenset(
     {"accept", "accept-encoding", "accept-language", "content-length", "content-type", "host", "idempotency-key"}
     | {"transfer-encoding", "user-agent"}
@@ -69,14 +71,17 @@ class Door:
         self.allowed = allowed
         self._backend = GuardedBackend(allowed, resolve)
 
-    async def exchange(self, request: Request) -> Response:
-        """Send a request and read its response. Raises ExchangeFailed."""
+    async def exchange(self, request: Request, *, heard: Heard | None = None) -> Response:
+        """Send a request and read its response. Raises ExchangeFailed, and what `heard` raises.
+
+        `heard` is given the body of a success piece by piece, as it comes.
+        """
         if request.content is not None and len(request.content) > MAX_REQUEST_BYTES:
             raise failed("REQUEST_TOO_LARGE", f"the body is over {MAX_REQUEST_BYTES:,} bytes: send less at a time")
         scope = asyncio.timeout(request.timeout_s)
         try:
             async with _Transport(self._backend) as transport, scope:
-                return await _follow(transport, request)
+                return await _follow(transport, request, heard)
         except TimeoutError as error:
             if not scope.expired():
                 raise _unreachable(request, error) from error
@@ -132,7 +137,7 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-async def _follow(transport: _Transport, request: Request) -> Response:
+async def _follow(transport: _Transport, request: Request, heard: Heard | None) -> Response:
     """The response after redirects. Their bodies are never read: nothing bounds them."""
     # Neither proxies nor .netrc: the first would make the check of addresses void, the second adds credentials.
     async with httpx2.AsyncClient(
@@ -144,7 +149,7 @@ async def _follow(transport: _Transport, request: Request) -> Response:
             try:
                 following = response.next_request if request.max_redirects else None
                 if following is None:
-                    return await _received(response, request.max_bytes, redirected=hop > 0)
+                    return await _received(response, request.max_bytes, redirected=hop > 0, heard=heard)
             finally:
                 await response.aclose()
             _leave_credentials_behind(sent, following)
@@ -164,18 +169,18 @@ def _leave_credentials_behind(before: httpx2.Request, after: httpx2.Request) -> 
         del after.headers[name]
 
 
-async def _received(response: httpx2.Response, max_bytes: int, *, redirected: bool) -> Response:
+async def _received(response: httpx2.Response, max_bytes: int, *, redirected: bool, heard: Heard | None) -> Response:
     return Response(
         status=response.status_code,
         reason=response.reason_phrase,
         headers=dict(response.headers),
-        body=await _body(response, max_bytes),
+        body=await _body(response, max_bytes, heard if response.is_success else None),
         url=str(response.url),
         redirected=redirected,
     )
 
 
-async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
+async def _body(response: httpx2.Response, max_bytes: int, heard: Heard | None) -> bytes:
     """The body, inflated by hand: a stock decoder turns 64 KiB into 64 MiB before anyone can count."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate", ""):
@@ -186,9 +191,12 @@ async def _body(response: httpx2.Response, max_bytes: int) -> bytes:
     body, started = bytearray(), False
     async for chunk in response.aiter_raw():
         started = True
-        body += chunk if inflate is None else inflate.decompress(chunk, max_bytes + 1 - len(body))
+        part = chunk if inflate is None else inflate.decompress(chunk, max_bytes + 1 - len(body))
+        body += part
         if len(body) > max_bytes:
             raise failed("RESPONSE_TOO_LARGE", f"the response is over {max_bytes:,} bytes: ask for less at a time")
+        if heard is not None:
+            heard(part)
     if inflate is not None and started and not inflate.eof:
         raise httpx2.ReadError("the compressed body ends early")
     return bytes(body)

@@ -574,14 +574,18 @@ INPUT_AND_OUTPUT: Final[dict[str, Entry]] = {
         userPrompt! (prompt): text
         model: text
         systemPrompt: text
+        messages: list
+        tools: list
+        toolChoice: text
         temperature: number
         maxTokens: int
         responseFormat: text|json = text
         schema: object
+        stream: bool = false
         baseUrl: text
         timeout: duration
         """,
-        edges="success",
+        edges="success tool_calls",
         state="aiResponse aiResponseData",
         effect="writes",
     ),

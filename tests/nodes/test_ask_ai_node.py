@@ -19,6 +19,7 @@ from tests.support.nodes import Visit, run
 from tests.support.outside import Asked, Reply, Web, ran, web
 
 KEY = "sk-s3cret-0123456789"
+REPEATED = "Incorrect API key provided: [secret:CLEW_AI_KEY]."
 KEYS = {"aiResponse": None, "aiResponseData": None}
 SCHEMA = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
 
@@ -116,7 +117,7 @@ def test_errors_by_status(*, status: int, code: str, recoverable: bool, caplog: 
         visit, _ = ask(Reply(status, body, headers=(("Retry-After", "7"), ("Location", "http://127.0.0.1:1/"))))
     assert visit.code == code
     assert visit.data["recoverable"] is recoverable
-    assert visit.data["details"] == {"status": status, "reason": "Incorrect API key provided: ***.", "retryAfter": "7"}
+    assert visit.data["details"] == {"status": status, "reason": REPEATED, "retryAfter": "7"}
     assert visit.state == KEYS
     assert KEY not in json.dumps(visit.data) + caplog.text
 
@@ -311,8 +312,8 @@ def test_bad_settings() -> None:
 
 def test_a_short_key_is_a_word_and_stays_in_answers() -> None:
     """Local servers take any key: answers about `ollama` are to keep that word."""
-    assert AiEndpoint("http://a", key="ollama").scrub("ask ollama") == "ask ollama"
-    assert AiEndpoint("http://a", key=KEY).scrub(f"ask {KEY}") == "ask ***"
+    assert AiEndpoint("http://a", key="ollama").redactor.text("ask ollama") == "ask ollama"
+    assert AiEndpoint("http://a", key=KEY).redactor.text(f"ask {KEY}") == "ask [secret:CLEW_AI_KEY]"
 
 
 def test_the_key_is_nowhere_in_a_real_run() -> None:

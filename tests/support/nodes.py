@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from domain.budget import Budget, Spending, Spent
 from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
 from domain.node import Answer, Edge, WorkflowNode
 from domain.patches import Op, apply
@@ -18,13 +19,18 @@ NOON_US = 1_795_348_800_000_000
 
 
 class Visit(NamedTuple):
-    """What a node answered, the patch it made, the state after it, the lines it logged, and the state keys it read."""
+    """What a node answered, the patch it made, the state after it, the lines it logged, and the state keys it read.
+
+    `spent` is what it reported, `beats` how often it said that the work goes on.
+    """
 
     answer: Answer
     patch: tuple[Op, ...]
     state: dict[str, Any]
     logged: list[str]
     reads: set[str]
+    spent: Spent | None = None
+    beats: int = 0
 
     @property
     def edge(self) -> str:
@@ -57,6 +63,7 @@ def run(
     now: datetime = NOON,
     step: str = "step",
     key: str = "key",
+    left: Budget | None = None,
 ) -> Visit:
     """One visit with resolved parameters. `index` is the pass to decide on, where the step is a loop.
 
@@ -65,6 +72,8 @@ def run(
     base = dict(state or {})
     view = StateView(base)
     logged: list[str] = []
+    beats: list[None] = []
+    spending = Spending()
     context = ExecutionContext(
         state=view,
         inputs=_inputs(node, config or {}, previous, base),
@@ -76,13 +85,16 @@ def run(
         now=now,
         previous=previous,
         loop=LoopInfo(index=index) if index is not None else None,
+        spending=spending,
+        left=left,
         log=logged.append,
     )
+    context.on_heartbeat(lambda: beats.append(None))
     answer: Any = node.execute(context, dict(config or {}))
     if inspect.iscoroutine(answer):
         answer = asyncio.run(answer)
     patch = view.patch()
-    return Visit(answer, patch, apply(base, patch), logged, view.reads)
+    return Visit(answer, patch, apply(base, patch), logged, view.reads, spending.total, len(beats))
 
 
 def _inputs(node: WorkflowNode, config: Mapping[str, Any], previous: Any, state: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,13 +26,20 @@ class Asked(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a stand-in answers. `endless` goes on sending; `wait_s` comes first."""
+    """What a stand-in answers. `endless` goes on sending; `wait_s` comes first.
+
+    `parts` follow the body one by one, `part_wait_s` before each; a number among them is a time to wait, in seconds.
+    `torn` hangs up after them as if there were more to say.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
     endless: bool = False
     wait_s: float = 0.0
+    parts: tuple[bytes | float, ...] = ()
+    part_wait_s: float = 0.0
+    torn: bool = False
 
 
 class Web(NamedTuple):
@@ -73,10 +80,17 @@ def web(answer: Callable[[Asked], Reply]) -> Iterator[Web]:
                 for name, value in (*reply.headers, ("Connection", "close")):
                     self.send_header(name, value)
                 if not reply.endless:
-                    self.send_header("Content-Length", str(len(reply.body)))
+                    size = len(reply.body) + reply.torn
+                    size += sum(len(part) for part in reply.parts if isinstance(part, bytes))
+                    self.send_header("Content-Length", str(size))
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(reply.body)
+                for part in reply.parts:
+                    time.sleep(part if isinstance(part, float) else reply.part_wait_s)
+                    if isinstance(part, bytes):
+                        self.wfile.write(part)
+                        self.wfile.flush()
                 while reply.endless:
                     self.wfile.write(b"x" * 65_536)
             except OSError:
@@ -200,9 +214,9 @@ def ran(definition: dict[str, Any], nodes: NodeRegistry, *, initial_state: dict[
         execution = service.queries.execution(accepted.execution_id)
         events = service.queries.events(accepted.execution_id, limit=1_000)["items"]
         history = str([recorded.event for recorded in log.read(accepted.execution_id)])
+    ends = [event for event in events if event["type"] in ("EdgeTaken", "NodeFailed")]
     visits = [
-        f"{event['step']} {event['data'].get('edge')}" if event["type"] == "EdgeTaken" else f"{event['step']} failed"
-        for event in events
-        if event["type"] in ("EdgeTaken", "NodeFailed")
+        f"{event.get('step', event['address'].rpartition('/')[2])} {event['data'].get('edge', 'failed')}"
+        for event in ends
     ]
     return Ran(execution, visits, history)
