@@ -32,7 +32,7 @@ import time
 
 from clew import Edge, NodeMetadata, WorkflowNode
 from domain.errors import ErrorInfo, StepFailure
-from domain.node import End, Mark, Park, Parameter, Pass
+from domain.node import Call, End, Mark, Park, Parameter, Pass
 
 
 class Leaky(WorkflowNode):
@@ -78,6 +78,10 @@ class Leaky(WorkflowNode):
 
     def marks(self, context, secret):
         return Mark(secret)
+
+    def calls(self, context, secret):
+        child = {"id": "child", "name": secret, "version": "1.0.0", "workflow": [{"log": {"message": secret}}]}
+        return Call(definition=child, state={"given": secret})
 
     def ends(self, context, secret):
         return End({"result": secret})
@@ -293,6 +297,7 @@ WAYS = [
     "returns_error",
     "reads",
     "marks",
+    "calls",
     "ends",
     "number",
     "logs",

@@ -41,6 +41,7 @@ class RunWorkflow(LibraryNode):
         outputs=RESULT_KEYS,
         edges=("success",),
         effect="none",
+        gone=("baseUrl", "JWT_token"),
         parameters={
             "workflowId": Parameter(
                 types=("string",), required=True, instead=("definition",), description="A published workflow."

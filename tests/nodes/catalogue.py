@@ -108,6 +108,18 @@ _MAIL: Final = node(
     effect="writes",
 )
 
+_CHILD: Final = node(
+    """
+    workflowId!: text
+    version: text = latest
+    definition: object
+    initialState: object = {}
+    timeout: duration
+    """,
+    edges="success",
+    state="runWorkflowResult runWorkflowExecutionId runWorkflowFinalState",
+)
+
 CORE: Final[dict[str, Entry]] = {
     "log": node(
         """
@@ -591,9 +603,19 @@ INPUT_AND_OUTPUT: Final[dict[str, Entry]] = {
     ),
     "sendEmail": _MAIL,
     "send-email": _MAIL,
+    "runWorkflow": _CHILD,
+    "run-workflow": _CHILD,
 }
 
 CONTROL: Final[dict[str, Entry]] = {
+    "parallel": node(
+        """
+        mode: text or int = all
+        onError: fail|collect = fail
+        """,
+        edges="joined",
+    ),
+    "snapshot": node("name!: text", edges="success"),
     "wait": node(
         """
         for: duration

@@ -347,6 +347,7 @@ ELSEWHERE = {
     "success tool_calls": "test_ask_ai_node.py: it takes a server",
     "success config_error": "test_send_email_node.py: it takes a server",
     "done received timeout": "test_waiting_nodes.py: the engine takes them",
+    "joined": "the engine takes it when the branches have come together",
 }
 """Edges of nodes that other files of tests look at, and why."""
 
