@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from domain.context import ExecutionContext
 
+MAX_BODY: Final = 4_194_304
+"""Characters of the text of a message."""
 _PEOPLE: Final = ("string", "array")
+_LAYOUT: Final = layout.JSONEncoder(indent=2, ensure_ascii=False)
 
 
 class SendEmail(LibraryNode):
@@ -116,9 +119,17 @@ def _letter(
 
 
 def _text(body: Any) -> str:
-    if body is None or isinstance(body, str):
-        return body or ""
-    return layout.dumps(body, indent=2, ensure_ascii=False)
+    """The body as text, measured while it is laid out: indenting what is nested deep makes far more of it."""
+    pieces = [body or ""] if body is None or isinstance(body, str) else _LAYOUT.iterencode(body)
+    text: list[str] = []
+    size = 0
+    for piece in pieces:
+        text.append(piece)
+        size += len(piece)
+        if size > MAX_BODY:
+            message = f"the body of a mail has at most {MAX_BODY:,} characters: send a part of it, or where it is"
+            raise StepFailure(ErrorInfo(type="validation", code="MESSAGE_TOO_LARGE", message=message))
+    return "".join(text)
 
 
 def _sent(context: ExecutionContext, letter: Letter, refused: Mapping[str, int]) -> Edge:

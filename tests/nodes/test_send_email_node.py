@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from infrastructure.nodes.library import standard_registry
 from infrastructure.nodes.mail import MAX_RECIPIENTS, MailServer
 from infrastructure.nodes.outside import Outside
-from infrastructure.nodes.send_email import SendEmail, SendEmailDashed
+from infrastructure.nodes.send_email import MAX_BODY, SendEmail, SendEmailDashed
 from tests.support.nodes import Visit, run
 from tests.support.outside import Mailbox, mailbox, ran
 
@@ -152,6 +153,30 @@ def test_a_server_that_is_not_there() -> None:
     visit = send(box, login=True)
     assert visit.code == "NETWORK_ERROR"
     assert visit.data["recoverable"] is True
+
+
+def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its answers has a time; then it counts as not there."""
+    monkeypatch.setattr("infrastructure.nodes.mail.SMTP_TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = MailServer(f"smtp://robot:s3cret@127.0.0.1:{silent.getsockname()[1]}", FROM)
+        visit = run(SendEmail(server), {"to": "ann@example.com", "subject": "Hi"})
+    assert visit.code == "NETWORK_ERROR"
+    assert visit.data["recoverable"] is True
+    assert "s3cret" not in json.dumps(visit.data)
+
+
+def test_a_body_that_grows_as_it_is_laid_out_is_bounded() -> None:
+    """A megabyte of small values, nested deep, would be a hundred when each has a line of its own."""
+    deep: Any = [0] * 200_000
+    for _ in range(100):
+        deep = [deep]
+    with mailbox() as box:
+        visit = send(box, body=deep)
+        assert visit.code == "MESSAGE_TOO_LARGE"
+        assert send(box, body="x" * MAX_BODY).edge == "success"
+        assert send(box, body="x" * (MAX_BODY + 1)).code == "MESSAGE_TOO_LARGE"
+    assert len(box.messages) == 1
 
 
 def test_starttls_is_required_where_it_is_asked_for() -> None:
