@@ -71,6 +71,7 @@ class SendEmail(LibraryNode):
         """Send one message."""
         if "subject" not in config and "body" not in config:
             raise invalid("sendEmail needs a subject or a body", parameter="subject")
+        one_line(config.get("subject", ""), "subject")
         people = {name: addresses(config.get(name, []), name) for name in ("to", "cc", "bcc", "replyTo")}
         if self._server is None:
             message = "this service has no mail server: set CLEW_SMTP_URL and CLEW_SMTP_FROM"
@@ -112,7 +113,7 @@ def _letter(
         to=people["to"],
         cc=people["cc"],
         reply_to=people["replyTo"],
-        subject=one_line(config.get("subject", ""), "subject"),
+        subject=config.get("subject", ""),
         text=_text(config.get("body")),
         html=config.get("html"),
     )
