@@ -6,11 +6,11 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from application.redactor import Redactor
 from domain.commands import Called, Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Stored, Took
 from domain.errors import ErrorInfo
 from domain.node import Call, Park, Pass
 from domain.patches import Op, Patch, escape, tokens
-from domain.secrets import Redactor
 
 
 def clean_outcome(outcome: Outcome, redactor: Redactor) -> Outcome:

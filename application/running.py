@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from application.ports import Nodes
 from application.redaction import clean_call, clean_outcome, clean_patch
+from application.redactor import Redactor, redactor_of
 from domain import json
 from domain.budget import Budget, Spending, Spent
 from domain.commands import Called, Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Took
@@ -30,7 +31,7 @@ from domain.patches import Patch
 from domain.position import Branch, Visit
 from domain.preparing import Prepared, inputs_of
 from domain.program import Step
-from domain.secrets import GivenSecrets, Redactor, reveal
+from domain.secrets import GivenSecrets, reveal
 
 logger = logging.getLogger("clew.node")
 
@@ -101,7 +102,7 @@ class NodeRunner:
         ran = await self._run(execution, branch, step, prepared, means)
         if means.spending.total is not None:
             ran = replace(ran, spent=means.spending.total)
-        return _cleaned(ran, means.secrets.redactor) if means.secrets.read else ran
+        return _cleaned(ran, redactor_of(means.secrets)) if means.secrets.read else ran
 
     async def _run(self, execution: Execution, branch: Branch, step: Step, prepared: Prepared, means: _Means) -> Ran:
         visit = branch.visit
@@ -124,13 +125,13 @@ class NodeRunner:
             if isinstance(error, asyncio.CancelledError) and asyncio.current_task() in self._cut:
                 raise
             _take_back_cancelling()
-            told = means.secrets.redactor.text(_traceback(error))
+            told = redactor_of(means.secrets).text(_traceback(error))
             logger.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, told)
             return Ran(outcome=Erred(error=raised(error)))
 
     async def _outcome(self, answer: Answer, prepared: Prepared, node: WorkflowNode, secrets: GivenSecrets) -> Outcome:
         if isinstance(answer, Call):
-            return await self._call(clean_call(answer, secrets.redactor) if secrets.read else answer)
+            return await self._call(clean_call(answer, redactor_of(secrets)) if secrets.read else answer)
         return _outcome(answer, prepared, node)
 
     def _context(
@@ -169,7 +170,7 @@ class NodeRunner:
             secrets=means.secrets,
             spending=means.spending,
             left=means.left,
-            log=lambda message: logger.info("%s: %s", where, means.secrets.redactor.text(str(message))),
+            log=lambda message: logger.info("%s: %s", where, redactor_of(means.secrets).text(str(message))),
         )
 
     async def _answer(

@@ -7,7 +7,8 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from domain.secrets import MIN_LENGTH, Redactor
+from application.redactor import Redactor
+from domain.secrets import MIN_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

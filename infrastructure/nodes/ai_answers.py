@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
+from application.redactor import Redactor
 from domain import json
 from domain.errors import ErrorInfo, StepFailure
-from domain.secrets import Redactor
 from infrastructure.nodes.ai_messages import Tools
 from infrastructure.nodes.exchange import Response
 from infrastructure.system import check_schema

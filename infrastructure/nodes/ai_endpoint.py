@@ -8,7 +8,7 @@ from typing import Final
 import httpx2
 import msgspec
 
-from domain.secrets import Redactor
+from application.redactor import Redactor
 from infrastructure.nodes.addresses import HostPatterns
 
 MIN_SECRET_KEY: Final = 12
