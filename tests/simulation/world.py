@@ -18,7 +18,7 @@ from application.summaries import summarise
 from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
 from domain.context import ExecutionContext
 from domain.errors import ClewError
-from domain.events import CommandKey, NodeStarted
+from domain.events import CommandKey, NodeStarted, Recovered
 from domain.execution import Execution
 from domain.limits import Limits
 from domain.node import Answer, Edge, NodeMetadata, WorkflowNode
@@ -61,7 +61,7 @@ class World:
     crashes: int = 0
     now: float = 0.0
     given: dict[str, Does] = field(default_factory=dict)
-    """What each visit does, by its key: the same whenever it is tried again."""
+    """What each try of a visit does, by its key and number."""
 
     def __post_init__(self) -> None:
         self.chance = Random(f"world {self.seed}")
@@ -100,12 +100,18 @@ class World:
         return list(rows.values())
 
     def does(self, context: ExecutionContext) -> Does:
-        """What this visit does."""
-        key = context.idempotency_key
+        """What this visit does: the same when a crash lets it try again, the next when it retries by itself."""
+        key = f"{context.idempotency_key} {context.step.attempt - self._interruptions(context)}"
         if key not in self.given:
             acts = self.left.get(context.step.name)
             self.given[key] = acts.pop(0) if acts else Does()
         return self.given[key]
+
+    def _interruptions(self, context: ExecutionContext) -> int:
+        """How often a crash has interrupted this visit."""
+        events = (recorded.event for recorded in self.log.read(context.execution_id))
+        here = (context.step.address, context.step.visit)
+        return sum(isinstance(event, Recovered) and (event.address, event.visit) == here for event in events)
 
 
 class Life:
@@ -128,9 +134,17 @@ class Life:
         await self.engine.stop()
 
     async def rest(self) -> None:
-        """Wait until every execution has ended, parked or paused."""
+        """Wait until every execution has ended, paused, or parked for somebody: what waits for a time comes to it."""
+        while True:
+            await self._settle()
+            rows = self.world.summaries()
+            if all(row.due is None and row.status != "running" for row in rows):
+                return
+            await asyncio.sleep(1.0)
+
+    async def _settle(self) -> None:
         for row in self.world.summaries():
-            while not await self.engine.settled(row.execution_id, 30.0):
+            while not await self._told(lambda row=row: self.engine.settled(row.execution_id, 30.0)):  # type: ignore[misc]
                 if self.engine.stranded:
                     raise AssertionError(self.engine.stranded)
 
