@@ -63,7 +63,9 @@ def _gone(metadata: NodeMetadata) -> dict[str, Schema]:
 
 def _parameters(metadata: NodeMetadata) -> dict[str, Schema]:
     """A form under each name that a parameter is known by; a name stands for the parameter that the compiler takes."""
-    known = {name: each for name, each in (metadata.parameters or {}).items() if not _is_of_the_engine(name)}
+    known = {
+        name: each for name, each in (metadata.parameters or {}).items() if not name.endswith("?") and name[:1] != "$"
+    }
     forms = {name: _parameter_form(parameter) for name, parameter in known.items()}
     for name, parameter in known.items():
         for alias in parameter.aliases:

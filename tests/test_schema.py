@@ -158,7 +158,8 @@ def test_a_bad_shape_is_refused_by_both(definition: Any, validator: Any) -> None
 
 OWN: list[tuple[dict[str, Any], bool]] = [
     ({"odd": {"a/b~c%d é": 1}}, True),
-    ({"odd": {"the same": 1, "_note": "a comment"}}, True),
+    ({"odd": {"the same": 1, "_note": 2, "_other": "a comment"}}, True),
+    ({"odd": {"the same": 1, "_note": "no comment: the node declares it"}}, False),
     ({"odd": {"the same": 1, "bare": 1}}, True),
     ({"odd": {"the same": 1, "bare": "of $.n"}}, True),
     ({"odd": {"the same": 1, "bare": "of n"}}, False),

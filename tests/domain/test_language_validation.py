@@ -89,7 +89,7 @@ EXPECTED = [
     ("UNKNOWN_TARGET", "error", 5, 12),
     ("ROUTE_OUTSIDE_NODE", "error", 5, 61),
     ("ROUTE_OUTSIDE_NODE", "error", 6, 6),
-    ("INVALID_EXPRESSION", "error", 7, 6),
+    ("INVALID_EXPRESSION", "error", 7, 19),
     ("UNKNOWN_NODE", "error", 8, 5),
     ("UNREACHABLE_STEP", "error", 12, 5),
     ("UNKNOWN_KEY", "warning", 2, 47),
