@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from application.ports import Append, EventLog, Recorded, StoreUnavailable, VersionConflict
+from application.ports import Append, Clock, EventLog, Recorded, StoreUnavailable, VersionConflict
 from infrastructure.memory_log import MemoryLog
+
+SLACK_US = 1_500_000
+"""A new life begins a second later by the virtual clock than what the old one may have recorded last."""
 
 
 @dataclass
@@ -32,8 +35,10 @@ class Plan:
 class FaultyLog(EventLog):
     """One life's way to a log that outlives it."""
 
-    def __init__(self, kept: MemoryLog, plan: Plan, crash: Callable[[], None]) -> None:
+    def __init__(self, kept: MemoryLog, plan: Plan, crash: Callable[[], None], *, clock: Clock, ledger: Ledger) -> None:
         self._kept = kept
+        self._clock = clock
+        self._ledger = ledger
         self._plan = plan
         self._crash = crash
         self._appends = 0
@@ -48,6 +53,12 @@ class FaultyLog(EventLog):
             self._die()
         if number in self._plan.refuse:
             raise StoreUnavailable("the disk is full, as planned")
+        self._ledger.wrong += [
+            f"{append.stream}: a {type(event).__name__} is recorded before its time"
+            for append in batch
+            for event in append.events
+            if event.time > self._clock.now() + SLACK_US
+        ]
         answers = self._kept.append(batch)
         if number == self._plan.crash_after:
             self._die()

@@ -122,8 +122,11 @@ def effects_do_not_wait_for_their_beginning(patch: MonkeyPatch) -> None:
 
 
 @mutant
-def a_failed_commit_is_forgotten(patch: MonkeyPatch) -> None:
-    patch.setattr(live.Live, "_look", lambda self, recording: None)
+def after_a_failed_commit_nobody_takes_it_up_again(patch: MonkeyPatch) -> None:
+    async def revive(self: engine.Engine, execution_id: str, error: Any) -> None:
+        return
+
+    patch.setattr(engine.Engine, "_revive", revive)
 
 
 @mutant

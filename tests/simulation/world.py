@@ -70,8 +70,9 @@ class World:
     def live(self, plan: Plan, act: Callable[[Life], Coroutine[Any, Any, None]]) -> bool:
         """One life of an engine. False: it was killed."""
         loop = VirtualLoop(self.now)
-        log = FaultyLog(self.log, plan, loop.stop)
-        life = Life(self, log, VirtualClock(loop))
+        clock = VirtualClock(loop)
+        log = FaultyLog(self.log, plan, loop.stop, clock=clock, ledger=self.ledger)
+        life = Life(self, log, clock)
         try:
             with measured_by(loop):
                 loop.run_until_complete(asyncio.wait_for(life.run(act), LIFE_S))
@@ -123,6 +124,8 @@ class Life:
         nodes = standard_registry(files_root=None, entry_points=False)
         for letter, effect in EFFECTS.items():
             nodes.register(_node(letter, effect, world, log))
+        nodes.register(_Drop)
+        nodes.register(_Deepen)
         self.engine = _engine(log, nodes, clock, world)
 
     async def run(self, act: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
@@ -222,6 +225,30 @@ def _node(letter: str, effect: Any, world: World, log: FaultyLog) -> type[Workfl
             return None if does.edge is None else Edge(does.edge, deepcopy(does.data))
 
     return Doing
+
+
+class _Drop(WorkflowNode):
+    """Takes a key away in which others write."""
+
+    metadata = NodeMetadata(id="drop", name="Drop", version="1.0.0", effect="reads")
+
+    async def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        await asyncio.sleep(0.001)
+        context.state.pop("deep", None)
+        return Edge("dropped")
+
+
+class _Deepen(WorkflowNode):
+    """Writes into a key that others take away."""
+
+    metadata = NodeMetadata(id="deepen", name="Deepen", version="1.0.0", effect="reads")
+
+    async def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        deep = context.state.setdefault("deep", {})
+        await asyncio.sleep(0.002)
+        if isinstance(deep, dict):
+            deep.setdefault("list", []).append(context.step.visit)
+        return Edge("deepened")
 
 
 def _note(world: World, context: ExecutionContext, effect: str) -> None:
