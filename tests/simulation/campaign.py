@@ -12,11 +12,13 @@ from domain.events import EdgeTaken, NodeFailed
 from domain.limits import Limits
 from tests.reference.interpreter import Reference
 from tests.reference.strategies import Case, build
-from tests.reference.test_against_reference import NODES, blurred, has_branches
+from tests.reference.test_against_reference import blurred, has_branches
 from tests.simulation.faults import Plan
-from tests.simulation.world import Life, World, folded
+from tests.simulation.world import Broken, Deepen, Drop, Life, World, folded
+from tests.support.workflows import Script, nodes_of
 
 LIVES = 4
+NODES = nodes_of(Script(), Broken, Deepen, Drop)
 PARKING: list[Any] = [
     {"wait": {"for": 20}},
     {"a": {"$retry": {"maxAttempts": 3, "delay": 10}, "error?": {}}},
@@ -26,7 +28,11 @@ PARKING: list[Any] = [
     {"range...": {"stop": 3, "loop?": [{"parallel": {"mode": "any", "x?": ["a"], "y?": ["d"], "error?": {}}}]}},
     {"parallel": {f"{name}?": [{"a": {"$locks": ["$.q"], "$retry": {"maxAttempts": 2, "delay": "40s"}, "error?": {}}}]
                   for name in "wxyz"}},
-    {"parallel": {"onError": "collect", "x?": ["drop"], "y?": ["deepen"], "z?": ["deepen", "drop"]}},
+    {"range...": {"stop": 2, "loop?": [
+        {"$.deep": {"k": 1}},
+        {"parallel": {"onError": "collect", "x?": ["drop"], "y?": ["deepen"], "z?": ["deepen", "drop"]}}]}},
+    {"broken": {"$retry": {"maxAttempts": 3, "delay": "2s"}, "error?": {}}},
+    {"parallel": {"x?": ["a"], "y?": "$fail", "z?": [{"parallel": {"i?": ["b"]}}]}},
     {"parallel": {"x?": [{"a": {"error?": {}}}], "y?": [{"b": {"error?": {}}}, {"d": {"error?": {}}}],
                   "z?": [{"wait": {"for": 10}}, {"a": {"error?": {}}}]}},
     {"each...": {"items": [1, 2, 3, 4], "$concurrency": 2, "loop?": [{"d": {"$locks": ["$.n"], "error?": {}}}]}},

@@ -111,6 +111,9 @@ def _folds(log: MemoryLog, stream: str, events: list[Recorded], history: list[Ex
             return
     if load(log, stream).state != execution.state:
         yield "what is loaded is not the fold"
+    for _, visit, wait in execution.waits():
+        if wait.kind == "branches" and (visit.opened is None or not visit.opened.open):
+            yield f"{visit.address} waits for branches, and none is open"
     if execution.status == "running" and not execution.has_ended and _can_go_on(execution):
         yield f"it was accepted and stands still at version {execution.version}"
 

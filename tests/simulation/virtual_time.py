@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
 from tests.support.workflows import NOON
 
+T = TypeVar("T")
 ROUNDS: Final = 100
 """How often a task may go on after a cancellation: once for each node that it takes to be its own."""
 
@@ -41,6 +42,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds since the beginning of the simulation."""
         return self.now
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
+        """Do it here and now: a thread would bring its own time."""
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            done.set_exception(error)
+        return done
 
     def bury(self) -> None:
         """End what a killed process had under way. Its log is dead by now, so that nothing of this is seen outside."""

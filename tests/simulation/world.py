@@ -31,7 +31,7 @@ from tests.simulation.faults import FaultyLog, Ledger, Plan
 from tests.simulation.invariants import History, violations
 from tests.simulation.virtual_time import VirtualClock, VirtualLoop, measured_by
 
-LIFE_S = 3_600.0
+LIFE_S = 1_200.0
 """Virtual seconds after which a life that has not settled is taken to stand still."""
 EFFECTS = {"a": "writes", "b": "writes", "c": "reads", "d": "writes", "e": "none"}
 
@@ -124,8 +124,9 @@ class Life:
         nodes = standard_registry(files_root=None, entry_points=False)
         for letter, effect in EFFECTS.items():
             nodes.register(_node(letter, effect, world, log))
-        nodes.register(_Drop)
-        nodes.register(_Deepen)
+        nodes.register(Drop)
+        nodes.register(Deepen)
+        nodes.register(Broken)
         self.engine = _engine(log, nodes, clock, world)
 
     async def run(self, act: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
@@ -227,7 +228,7 @@ def _node(letter: str, effect: Any, world: World, log: FaultyLog) -> type[Workfl
     return Doing
 
 
-class _Drop(WorkflowNode):
+class Drop(WorkflowNode):
     """Takes a key away in which others write."""
 
     metadata = NodeMetadata(id="drop", name="Drop", version="1.0.0", effect="reads")
@@ -238,7 +239,7 @@ class _Drop(WorkflowNode):
         return Edge("dropped")
 
 
-class _Deepen(WorkflowNode):
+class Deepen(WorkflowNode):
     """Writes into a key that others take away."""
 
     metadata = NodeMetadata(id="deepen", name="Deepen", version="1.0.0", effect="reads")
@@ -249,6 +250,15 @@ class _Deepen(WorkflowNode):
         if isinstance(deep, dict):
             deep.setdefault("list", []).append(context.step.visit)
         return Edge("deepened")
+
+
+class Broken(WorkflowNode):
+    """Never comes to anything."""
+
+    metadata = NodeMetadata(id="broken", name="Broken", version="1.0.0", effect="reads")
+
+    async def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
+        raise ValueError("broken for good")
 
 
 def _note(world: World, context: ExecutionContext, effect: str) -> None:
