@@ -11,17 +11,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
     from domain.errors import ClewError
-    from domain.node import Edge, NodeMetadata, Parameter, WorkflowNode
+    from domain.node import Edge, EdgeInfo, NodeMetadata, Parameter, WorkflowNode
     from interfaces.client.client import Client
     from interfaces.embedded import Engine
 
-__all__ = ["ClewError", "Client", "Edge", "Engine", "ExecutionContext", "NodeMetadata", "Parameter", "WorkflowNode"]
+__all__ = [
+    "ClewError",
+    "Client",
+    "Edge",
+    "EdgeInfo",
+    "Engine",
+    "ExecutionContext",
+    "NodeMetadata",
+    "Parameter",
+    "WorkflowNode",
+]
 __version__ = "0.1.0"
 
 _PLACES = {
     "Client": "interfaces.client.client",
     "ClewError": "domain.errors",
     "Edge": "domain.node",
+    "EdgeInfo": "domain.node",
     "Engine": "interfaces.embedded",
     "ExecutionContext": "domain.context",
     "NodeMetadata": "domain.node",

@@ -29,7 +29,7 @@ def check_steps(
     """Report unreachable steps (errors), and everything that a person is only warned of."""
     for step, compiled in zip(outline.steps, steps, strict=True):
         _check_reachable(step, router, nodes, report)
-        _check_use(step, _literals(compiled), nodes, report)
+        _check_use(step, {**dict.fromkeys(compiled.parameters), **_literals(compiled)}, nodes, report)
     deep = next((step for step in outline.steps if step.block.nesting > COMFORTABLE_NESTING), None)
     if deep is not None:
         message = f"Blocks are nested deeper than {COMFORTABLE_NESTING} here. Jumps to named steps read better."
@@ -85,7 +85,7 @@ def _check_use(step: StepOutline, literals: dict[str, Any], nodes: NodeCatalog, 
 
 
 def _effect(node: WorkflowNode, literals: dict[str, Any]) -> Effect:
-    """What the step can do to the world, as far as its literals say."""
+    """What the step can do to the world, as far as its literals say; what will only be computed is null in them."""
     try:
         return node.effect(literals)
     except Exception:  # noqa: BLE001 - a stranger's node may look for what will only be computed

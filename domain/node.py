@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -45,14 +45,29 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
     """Resolved after the others, against the state with the node's `overlay` laid over it (`while`)."""
 
 
+_NO_PARAMETER: Final = Parameter()
+
+
+class EdgeInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What there is to know of an edge: when the node takes it, and the fields of its data.
+
+    A field that is not always there ends in `?`. Data that has no fields of its own is told of in `when`.
+    """
+
+    when: str = ""
+    data: tuple[str, ...] = ()
+
+
 class NodeMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What a node says about itself.
 
     `inputs` names what `context.inputs` offers; `outputs` the state keys it writes (None: it doesn't say). `edges` are
     the edges it can take (None: any), `exit_edges` those that leave a `name...` loop beside the four that always do.
     `effect` is `none` (a function of its parameters, inputs, state and `context.now()`), `reads` (looks outside) or
-    `writes`. `parameters` None means that any are taken unchecked. `gone` are names accepted with a warning. `example`
-    shows it in use: `workflow`, and `initialState` where that needs one, as in a definition.
+    `writes`; `effects` are those of operations that differ. `parameters` None means that any are taken unchecked. `gone`
+    are names accepted with a warning. `example` shows it in use: `workflow`, and `initialState` where that needs one, as
+    in a definition. `edge_info`, `output_info` and `notes` are for people: about the edges, about the state keys, and what
+    else is to be known. A name in `<…>` there stands for those that a parameter gives.
     """
 
     id: str
@@ -64,6 +79,7 @@ class NodeMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     edges: tuple[str, ...] | None = None
     exit_edges: tuple[str, ...] = ()
     effect: Effect = "writes"
+    effects: Mapping[str, Effect] = {}
     parameters: Mapping[str, Parameter] | None = None
     gone: tuple[str, ...] = ()
     reuse: Reuse = "instance"
@@ -84,6 +100,15 @@ class NodeMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     extra: Parameter | None = None
     """What a parameter that `parameters` does not name must be; None: it is an error."""
     example: Mapping[str, Any] | None = None
+    edge_info: Mapping[str, EdgeInfo] = {}
+    output_info: Mapping[str, str] = {}
+    notes: tuple[str, ...] = ()
+
+    def effect_of(self, config: Mapping[str, Any]) -> Effect:
+        """What a visit with these parameters can do to the world: by its `operation`, where that tells."""
+        default = (self.parameters or {}).get("operation", _NO_PARAMETER).default
+        operation = config.get("operation", default)
+        return self.effects.get(operation if isinstance(operation, str) else "", self.effect)
 
 
 class Edge(msgspec.Struct, frozen=True):
@@ -183,8 +208,7 @@ class WorkflowNode(ABC):
 
     def effect(self, config: Mapping[str, Any]) -> Effect:
         """What a visit with these resolved parameters can do to the world."""
-        del config
-        return self.metadata.effect
+        return self.metadata.effect_of(config)
 
     def invalid(self, context: ExecutionContext, config: Mapping[str, Any], error: ErrorInfo) -> Answer:
         """The answer of a visit whose resolved parameters have types that the node can't take."""

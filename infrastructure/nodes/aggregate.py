@@ -8,7 +8,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure.nodes.aggregations import Aggregation, Names, check_distinct, compile_aggregation
 from infrastructure.nodes.allowance import Allowance
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, notes, shown, taken
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, objects
 from infrastructure.nodes.needs import need
@@ -66,6 +66,19 @@ class Aggregate(LibraryNode):
         exit_edges=("empty",),
         effect="none",
         gone=("includeBinaries", "includeBinaryData"),
+        edge_info={
+            "success": taken("there are items", "aggregatedData itemCount mode"),
+            "empty": taken("there are none", "aggregatedData itemCount mode"),
+        },
+        output_info={"aggregatedData": "The object.", "itemCount": "How many items there were."},
+        notes=notes(
+            """
+            `mode` `all_data` puts the list of all items under outputField; individual_fields puts the
+            values of a field under its outputFieldName, and mergeLists joins values that are lists.
+
+            Each of `operations` adds a value under its alias (without one: `<field>_<operation>`).
+            """
+        ),
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
             "mode": Parameter(

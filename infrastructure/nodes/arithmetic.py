@@ -9,7 +9,7 @@ from domain.bounds import Meter
 from domain.comparison import number
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.operators import BINARY, finish
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, shown, taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +79,14 @@ class Math(LibraryNode):
         outputs=("mathResult",),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "result")},
+        output_info={"mathResult": "The number."},
+        notes=notes(
+            """
+            A text that is a number counts as one; anything else is an error, and so are a division by
+            zero and a result that is no number.
+            """
+        ),
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=OPERATIONS),
             "values": Parameter(types=("array",), required=True, description="Numbers, from the left."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.comparison import kind
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING, get
-from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, items_of, notes, taken
 from infrastructure.nodes.chance import shuffled
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.derived_fields import DerivedFieldNode
@@ -40,6 +40,23 @@ class ArrayUtilities(DerivedFieldNode):
         edges=("success", "empty"),
         exit_edges=("empty",),
         effect="none",
+        edge_info={
+            "success": taken("the list has elements", "result items operation inputLength outputLength"),
+            "empty": taken("it has none; `union` never takes it", "result items operation inputLength outputLength"),
+        },
+        output_info={
+            "<outputField>": "The result, a list.",
+            "arrayUtilResult": "{operation, field, resultField, inputLength, outputLength}.",
+        },
+        notes=notes(
+            """
+            `chunk` makes lists of chunkSize elements; `compact` drops null, false, 0 and empty texts;
+            `flatten` takes lists inside the list apart; `shuffle` and `sample` are the same in every
+            attempt of a visit.
+
+            `difference`, `intersection`, `union` and `unique` compare whole elements, or by uniqueBy.
+            """
+        ),
         parameters={
             "operation": Parameter(
                 types=("string",),

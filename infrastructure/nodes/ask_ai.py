@@ -13,7 +13,7 @@ from infrastructure.nodes.ai_answers import Completion, called, checked, complet
 from infrastructure.nodes.ai_messages import Tools, messages_of, tools_of, tools_on_the_wire
 from infrastructure.nodes.ai_spending import Meter
 from infrastructure.nodes.ai_stream import MAX_STREAM_BYTES, Stream
-from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, notes, taken
 from infrastructure.nodes.connecting import failed
 from infrastructure.nodes.exchange import Door, Request, Response
 from infrastructure.nodes.outward import OutwardNode, timeout_s
@@ -54,6 +54,33 @@ class AskAi(OutwardNode):
         effect="writes",
         spends=True,
         gone=("JWT_token",),
+        edge_info={
+            "success": taken("the model answered", "content model usage"),
+            "tool_calls": taken("it wants tools to be called", "content toolCalls message model usage"),
+        },
+        output_info={
+            "aiResponse": "The answer as text.",
+            "aiResponseData": "{id, model, content, finishReason, usage, durationMs}, and toolCalls if there are any.",
+        },
+        notes=notes(
+            """
+            `content` is the text, or with responseFormat `json` the parsed value. `usage` is
+            {promptTokens, completionTokens, totalTokens, cost}; what the endpoint doesn't tell is null.
+
+            An agent is a loop: `ask-ai...` with a body under `tool_calls?`. Each of toolCalls is {id,
+            name, arguments}, checked against the tool's schema; `message` is the model's own, to be
+            appended to `messages` before the answers of the tools.
+
+            What it costs counts against `settings.budget`; once that is used up, it is not run:
+            BUDGET_EXCEEDED.
+
+            Endpoint, key and usual model are settings of the service (CLEW_AI_URL, CLEW_AI_KEY,
+            CLEW_AI_MODEL); a definition never holds a key.
+
+            An answer that is no JSON, or breaks the schema, is INVALID_ANSWER, which is recoverable:
+            $retry asks again.
+            """
+        ),
         parameters={
             "userPrompt": Parameter(
                 types=("string",),

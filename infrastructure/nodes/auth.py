@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.parameters import kind_of
 from infrastructure.nodes import passwords
-from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, example, invalid, taken
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.needs import need
 
@@ -44,6 +44,18 @@ class Auth(OperationNode):
         outputs=tuple(_KEYS.values()),
         edges=("success", "valid", "invalid"),
         effect="reads",
+        edge_info={
+            "success": taken("`hash`, `generate_token`, `sign`", "hash? token? signature?"),
+            "valid": taken("`verify`, `verify_signature`: it holds", "valid"),
+            "invalid": taken("it does not", "valid"),
+        },
+        output_info={
+            "hashedPassword": "Of `hash`: a text that says itself how it was made.",
+            "authToken": "Of generate_token.",
+            "signature": "Of `sign`, in hex.",
+            "authValid": "Of `verify`.",
+            "signatureValid": "Of verify_signature.",
+        },
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=tuple(_KEYS)),
             "data": Parameter(

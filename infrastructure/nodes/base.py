@@ -9,7 +9,7 @@ import msgspec
 
 from domain import json
 from domain.errors import ErrorInfo, StepFailure
-from domain.node import Answer, Edge, NodeMetadata, WorkflowNode
+from domain.node import Answer, Edge, EdgeInfo, NodeMetadata, WorkflowNode
 from domain.parameters import has_type, kind_of, type_names
 from infrastructure.nodes.needs import Need, Step, unmet
 
@@ -78,6 +78,16 @@ def as_text(value: Any) -> str:
 def example(*steps: Any, **state: Any) -> dict[str, Any]:
     """The `example` of a node's metadata: steps of a workflow, and the state that it begins with."""
     return {"initialState": state, "workflow": list(steps)} if state else {"workflow": list(steps)}
+
+
+def taken(when: str, data: str = "") -> EdgeInfo:
+    """What the metadata of a node says of an edge: when it is taken, and the fields of its data, between blanks."""
+    return EdgeInfo(when, tuple(data.split()))
+
+
+def notes(text: str) -> tuple[str, ...]:
+    """What the metadata of a node says further: the paragraphs of a text."""
+    return tuple(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
 
 
 class NeedingNode(WorkflowNode):

@@ -15,7 +15,7 @@ from domain.operators import finish, is_number
 from domain.patches import apply, assignment
 from domain.paths import MISSING, Path, get
 from domain.scope import NOTHING, Scope
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, example, invalid, notes, shown, taken
 from infrastructure.nodes.formulas import compile_formula
 from infrastructure.nodes.rounding import precision_of, rounded
 from infrastructure.nodes.state_fields import path_of
@@ -59,6 +59,27 @@ class CalculateField(LibraryNode):
         ),
         edges=("success",),
         effect="none",
+        edge_info={
+            "success": taken(
+                "the fields are computed",
+                "result calculatedFields errors totalCalculations successfulCalculations failedCalculations",
+            )
+        },
+        output_info={
+            "<outputField>": "Each field.",
+            "calculatedFields": "The fields by their names as written.",
+            "calculationResult": "The fields as an object.",
+            "calculationErrors": "What went wrong, with onError skip or use_default.",
+        },
+        notes=notes(
+            """
+            In a formula {path} is a number of the state, or one computed earlier in the list. There are
+            `+ - * / % **`, brackets, and the functions `sqrt`, `abs`, `round`, `ceil`, `floor`, `min`,
+            `max`, `pow`, with or without `Math.` before them.
+
+            With onError `stop`, an error leaves the state as it was.
+            """
+        ),
         parameters={
             "calculations": Parameter(
                 types=("array",), required=True, description="Each {outputField, formula, precision}."

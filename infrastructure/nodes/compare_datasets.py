@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, notes, taken
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, fields, objects
 from infrastructure.nodes.joins import CONFLICTS, Join, Match, cut, prefer_second
@@ -45,6 +45,25 @@ class CompareDatasets(LibraryNode):
         edges=("success", "no_matches"),
         exit_edges=("no_matches",),
         effect="none",
+        edge_info={
+            "success": taken("there is a result", "result items count matched"),
+            "no_matches": taken("`keep_matches` found nothing, and the step routes it", "result items count matched"),
+        },
+        output_info={
+            "compareResult": "The rows.",
+            "compareMetadata": "{mode, input1Count, input2Count, count, matched}.",
+        },
+        notes=notes(
+            """
+            `append`: both lists, one after the other. `choose_branch`: the one that selectedBranch
+            names. `keep_matches`: a row for each pair; where both have a field, that of input2 counts.
+            `enrich`: the same with every row of input1, and resolveConflicts. keep_non_matches and
+            remove_matches: what is only in input1.
+
+            Fields are compared as text, so that `1` matches `"1"`. `matched` counts the items of input1
+            that have a match.
+            """
+        ),
         parameters={
             "mode": Parameter(types=("string",), required=True, enum=_MODES),
             "input1": Parameter(types=("array",), required=True, description="The first list."),

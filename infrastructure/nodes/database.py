@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from domain.durations import iso, microseconds
-from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, example, invalid, shown
+from domain.node import Answer, Edge, NodeMetadata, Parameter
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, example, invalid, notes, shown, taken
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.needs import need
 from infrastructure.nodes.selections import MAX_RECORDS, selection_of
@@ -72,6 +72,34 @@ class Database(OperationNode):
         edges=("found", "not_found", "success"),
         exit_edges=("not_found",),
         effect="writes",
+        effects=dict.fromkeys(READING, "reads"),
+        edge_info={
+            "found": taken("`find`, `findMany`: something was found", "record? data? records? items? count table"),
+            "not_found": taken("`find`, `findMany`, `update`, `delete`: nothing was", "table query"),
+            "success": taken(
+                "the other operations, and what `update` and `delete` have done", "record records items count table"
+            ),
+        },
+        output_info={
+            "dbRecord": "Of `find`; null if there is none.",
+            "dbRecords": "Of `findMany` and `list`.",
+            "dbInserted": "Of `insert`: the whole record as stored; of createMany: the list of them.",
+            "dbUpdated": "Of `update`: {table, id, count}.",
+            "dbDeleted": "Of `delete`: {table, id, count}.",
+        },
+        notes=notes(
+            """
+            `find` gives one record, `findMany` and `list` several, `count` only how many. `upsert`
+            updates what is meant, or inserts it, and writes dbInserted or dbUpdated.
+
+            `query` and `data.id` name records by equal fields, `where` by conditions; all must hold.
+            `update` and `delete` need one of them.
+
+            `insert` gives a record an `id` if it has none, the same in every attempt of a visit, and
+            createdAt and updatedAt. An id that is taken is `CONFLICT`. A table that is not there is
+            empty.
+            """
+        ),
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=tuple(_KEYS)),
             "table": Parameter(
@@ -106,10 +134,6 @@ class Database(OperationNode):
         for key, value in _state(request, outcome).items():
             context.state[key] = value
         return _edge(request, outcome)
-
-    def effect(self, config: Mapping[str, Any]) -> Effect:
-        """Reading operations are `reads`, the others `writes`."""
-        return "reads" if config.get("operation") in READING else "writes"
 
 
 def _request(context: ExecutionContext, config: Mapping[str, Any]) -> Request:

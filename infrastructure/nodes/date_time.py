@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, bad_parameter, example
+from infrastructure.nodes.base import LIBRARY_VERSION, bad_parameter, example, notes, taken
 from infrastructure.nodes.date_arithmetic import EXTRACTS, ROUNDINGS, UNITS, WEEKDAYS
 from infrastructure.nodes.date_operations import COMPARISONS, OPERATIONS, NoDate, Outcome, Request
 from infrastructure.nodes.date_values import check_format, zone
@@ -54,6 +54,52 @@ class DateTime(FieldNode):
         outputs=("dateTimeResult", *_KEYS.values()),
         edges=("success", *_ANSWERS, "is_valid", "is_invalid"),
         effect="none",
+        edge_info={
+            "success": taken(
+                "whenever the step does not route an edge below that is meant",
+                "result operation outputField? date1? date2?",
+            ),
+            "is_before": taken("`compare`: so it is, and the step routes this edge", "result date1 date2 operation"),
+            "is_not_before": taken(
+                "`compare`: so it is not, and the step routes this edge", "result date1 date2 operation"
+            ),
+            "is_after": taken("as is_before", "result date1 date2 operation"),
+            "is_not_after": taken("as is_not_before", "result date1 date2 operation"),
+            "is_same": taken("as is_before", "result date1 date2 operation"),
+            "is_not_same": taken("as is_not_before", "result date1 date2 operation"),
+            "is_between": taken("as is_before", "result date1 date2 operation"),
+            "is_not_between": taken("as is_not_before", "result date1 date2 operation"),
+            "is_valid": taken(
+                "`is_valid`: it is a date, and the step routes this edge", "result operation outputField"
+            ),
+            "is_invalid": taken(
+                "`is_valid`: it is none, and the step routes this edge", "result operation outputField"
+            ),
+        },
+        output_info={
+            "<outputField>": "The result.",
+            "dateTimeResult": "The result.",
+            "dateTimeExtracted": "Of `extract`.",
+            "dateTimeCompared": "Of `compare`.",
+            "dateTimeValid": "Of is_valid.",
+        },
+        notes=notes(
+            """
+            `now`; `format` writes by outputFormat; `parse` reads by inputFormat and gives ISO text, and
+            so does `to_iso`; `add` and `subtract` move by `amount` of `unit`; `round` goes to roundTo;
+            `extract` takes a part; `diff` counts whole units of diffUnit; `compare`, `convert_timezone`
+            and `is_valid` do what they say.
+
+            Texts without an offset are in `timezone`. Months clamp: 31 January plus a month is the end
+            of February. is_between includes its ends.
+
+            onError is about what is no date: `stop` is the error, `skip` writes null to dateTimeResult
+            only, `use_default` gives defaultValue.
+
+            `extract`: dayOfWeek counts from 0 (Sunday), weekOfYear is the ISO week, `timestamp` is in
+            milliseconds.
+            """
+        ),
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=tuple(OPERATIONS)),
             "field": _text("The path of the date in the state."),

@@ -15,7 +15,9 @@ from infrastructure.nodes.base import (
     bad_parameter,
     example,
     invalid,
+    notes,
     shown,
+    taken,
 )
 from infrastructure.nodes.conversions import CONVERSIONS, to_object
 from infrastructure.nodes.needs import need
@@ -44,6 +46,22 @@ class EditFields(LibraryNode):
         edges=("success",),
         effect="none",
         gone=("includeBinaries", "includeBinaryData"),
+        edge_info={"success": taken("the fields are set", "result fieldsModified mode")},
+        output_info={
+            "<name>": "Each field of fieldsToSet, or each key of jsonOutput.",
+            "editFieldsResult": "The fields as an object, over the previous edge data if includeOtherFields.",
+            "fieldsModified": "The names that were set.",
+        },
+        notes=notes(
+            """
+            `type` is `string`, `number`, `boolean`, `object`, `array`, `any` or `expression`; the last
+            two leave the value as it is. null stays null. A text for `boolean` is true, 1, false or 0;
+            one for `array` is JSON, else it is split at commas. For `string` an object becomes JSON
+            text.
+
+            A value that can't be converted is an error, and nothing is written.
+            """
+        ),
         parameters={
             "mode": Parameter(
                 types=("string",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, taken
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -23,6 +23,7 @@ class Empty(LibraryNode):
         outputs=(),
         edges=("nothing",),
         effect="none",
+        edge_info={"nothing": taken("always")},
         parameters={},
     )
 

@@ -8,7 +8,7 @@ import msgspec
 
 from domain.errors import ErrorInfo
 from domain.node import Answer, Edge, End, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, notes
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -29,6 +29,7 @@ class Fail(LibraryNode):
         outputs=(),
         edges=(),
         effect="none",
+        notes=notes("It takes `error`. It is never tried again."),
         parameters={
             "message": Parameter(types=("string",), required=True, description="What went wrong, for people."),
             "code": Parameter(
@@ -70,6 +71,8 @@ class Finish(LibraryNode):
         outputs=("result",),
         edges=(),
         effect="none",
+        output_info={"result": "The value of result, if it is given."},
+        notes=notes("It takes no edge, and works from anywhere: inside loops and branches too."),
         parameters={"result": Parameter(description="Stored under the state key result.")},
     )
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, notes, shown, taken
 from infrastructure.nodes.needs import need
 from infrastructure.nodes.patterns import MAX_MATCHES, Pattern, flags_of
 from infrastructure.nodes.state_fields import FieldNode, path_of, store
@@ -52,6 +52,23 @@ class ExtractText(FieldNode):
         edges=("success", "not_found"),
         exit_edges=("not_found",),
         effect="none",
+        edge_info={
+            "success": taken("something was found", "extracted matches field method"),
+            "not_found": taken("nothing was", "field method count"),
+        },
+        output_info={"<outputField>": "What was found.", "extractedText": "The same."},
+        notes=notes(
+            """
+            `regex` gives the list of matches, `extractAll` the list without repeats, `between` the list
+            of what stands between the delimiters, `extractSpecific` one text: that of `occurrence`. Of
+            a pattern with a group, group 1.
+
+            extractType is `email`, `url`, `phone`, or `custom` with a `pattern`. Where nothing is
+            found, `[]` is stored; with extractSpecific null.
+
+            Patterns run in linear time: no look-around, no back-references.
+            """
+        ),
         parameters={
             "method": Parameter(types=("string",), required=True, enum=_METHODS),
             "field": Parameter(types=("string",), description="The path of the text in the state."),

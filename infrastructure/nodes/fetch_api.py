@@ -14,7 +14,7 @@ from domain import json
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.addresses import HostPatterns
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, notes, taken
 from infrastructure.nodes.connecting import ExchangeFailed, Resolve, resolve_host
 from infrastructure.nodes.exchange import Door, Request, Response
 from infrastructure.nodes.outward import OutwardNode, timeout_s
@@ -65,6 +65,35 @@ class FetchApi(OutwardNode):
         outputs=("fetchResponse", "fetchStatus", "fetchHeaders", "apiResponse", "apiStatus", "apiHeaders"),
         edges=("success", "clientError", "serverError"),
         effect="writes",
+        edge_info={
+            "success": taken("a status from 200 to 299", "data status statusText headers url redirected"),
+            "clientError": taken(
+                "400 to 499, if the step routes it", "data status statusText headers url redirected error"
+            ),
+            "serverError": taken(
+                "500 to 599, if the step routes it", "data status statusText headers url redirected error"
+            ),
+        },
+        output_info={
+            "fetchResponse": "The body.",
+            "fetchStatus": "The status; 0 if there was no response.",
+            "fetchHeaders": "The headers.",
+            "apiResponse": "As fetchResponse.",
+            "apiStatus": "As fetchStatus.",
+            "apiHeaders": "As fetchHeaders.",
+        },
+        notes=notes(
+            """
+            A status that is not routed is the error `HTTP_<status>`, recoverable for 408, 429 and from
+            500: $retry works.
+
+            Only public addresses, also after redirects, unless the service's settings allow others
+            (CLEW_ALLOW_HOSTS).
+
+            Unless the method is GET, HEAD or OPTIONS, the header Idempotency-Key is sent, the same in
+            every attempt of a visit. An object or list as body is sent as JSON.
+            """
+        ),
         parameters={
             "url": Parameter(types=("string",), required=True, secrets=True, description="http or https."),
             "method": Parameter(types=("string",), default="GET", enum=_METHODS),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from domain.errors import ErrorInfo, StepFailure
-from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, as_text, example, invalid
+from domain.node import Answer, Edge, NodeMetadata, Parameter
+from infrastructure.nodes.base import LIBRARY_VERSION, OperationNode, as_text, example, invalid, notes, taken
 from infrastructure.nodes.files import MAX_READ_BYTES, RootedFiles
 from infrastructure.nodes.needs import need
 
@@ -29,7 +29,6 @@ _KEYS: Final = {
     "mkdir": "dirCreated",
     "list": "fileList",
 }
-_READING: Final = ("read", "exists", "list")
 _WRITING: Final = ("write", "append")
 _CODES: Final = {
     errno.ENOENT: ("FILE_NOT_FOUND", "there is no such file"),
@@ -71,6 +70,28 @@ class Filesystem(OperationNode):
         edges=("success", "exists", "not_exists"),
         exit_edges=("not_exists",),
         effect="writes",
+        effects=dict.fromkeys(("read", "exists", "list"), "reads"),
+        edge_info={
+            "success": taken("the operation is done", "path content? entries?"),
+            "exists": taken("`exists`: it does", "exists path"),
+            "not_exists": taken(
+                ("`exists`: it does not; `read` and `delete` of a missing file, if the step routes it"), "exists path"
+            ),
+        },
+        output_info={
+            "fileContent": "Of `read`.",
+            "fileWritten": "Of `write` and `append`: the path.",
+            "fileExists": "Of `exists`.",
+            "fileDeleted": "Of `delete`.",
+            "dirCreated": "Of `mkdir`.",
+            "fileList": "Of `list`: each {name, type, size}.",
+        },
+        notes=notes(
+            """
+            Paths are inside one folder, a setting of the service (CLEW_FILES); what leads out of it is
+            PATH_OUTSIDE_ROOT. Writing is all or nothing, and makes the folders on the way.
+            """
+        ),
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=tuple(_KEYS)),
             "path": Parameter(types=("string",), required=True, description="A leading / is the root."),
@@ -105,10 +126,6 @@ class Filesystem(OperationNode):
         if "exists" in data:
             return Edge("exists" if data["exists"] else "not_exists", data)
         return Edge("success", data)
-
-    def effect(self, config: Mapping[str, Any]) -> Effect:
-        """Reading operations are `reads`, the others `writes`."""
-        return "reads" if config.get("operation") in _READING else "writes"
 
 
 Outcome = tuple[dict[str, Any], Any]

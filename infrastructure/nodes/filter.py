@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, items_of, notes, taken
 from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions
 
 if TYPE_CHECKING:
@@ -36,6 +36,32 @@ class Filter(LibraryNode):
         edges=("passed", "filtered"),
         exit_edges=("filtered",),
         effect="none",
+        edge_info={
+            "passed": taken("something passed; items are those that did", "items passedCount filteredCount totalCount"),
+            "filtered": taken(
+                "nothing did; items are those that did not", "items passedCount filteredCount totalCount"
+            ),
+        },
+        output_info={
+            "filterPassed": "The items that passed.",
+            "filterFiltered": "The others.",
+            "filterStats": "{passedCount, filteredCount, totalCount, passRate in percent}.",
+        },
+        notes=notes(
+            """
+            For any type: `exists`, `notExists`, `isEmpty`, `isNotEmpty`, `equals`, `notEquals`, and
+            `contains`, `notContains` by the field's own type.
+
+            `string`: `contains`, `notContains`, `startsWith`, `endsWith`, `regex`. `number`: `gt`,
+            `gte`, `lt`, `lte`, `between`. `boolean`: `true`, `false`. `date`: `before`, `after`,
+            `between`. `array`: `contains`, `notContains`, `lengthEquals`, `lengthGt`, `lengthLt`.
+            `object`: `hasProperty`, `notHasProperty`.
+
+            Without `dataType` the operation and the value decide. `between` takes `value` and `value2`.
+            If some condition has `combineWith`, they are joined from left to right, each by its own;
+            else matchMode decides. A missing field matches only `notExists`, `isEmpty` and `notEquals`.
+            """
+        ),
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
             "conditions": Parameter(

@@ -13,7 +13,7 @@ import msgspec
 from domain.node import Answer, Edge, Fork, NodeMetadata, Parameter, Pass
 from domain.operators import finish
 from domain.position import pass_data
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 GONE: Final = ("stateKey",)
 """Where the original nodes kept their position: it is the engine's now."""
+
+
+ENDED: Final = {
+    "done": taken("after the last pass", "count"),
+    "complete": taken("instead of `done`, if the step routes it", "count"),
+}
+"""What there is to know of the edges that end a loop."""
 
 
 class Iterator(LibraryNode):
@@ -105,6 +112,20 @@ class Each(Iterator):
         edges=("loop", "current-item", "done", "complete"),
         effect="none",
         gone=GONE,
+        edge_info={
+            "loop": taken("a pass", "item index total isFirst isLast remaining"),
+            "current-item": taken(
+                "instead of `loop`, if the step routes it", "item index total isFirst isLast remaining"
+            ),
+            **ENDED,
+        },
+        output_info={"<as>": "During a pass: the element.", "<indexAs>": "During a pass: its index."},
+        notes=notes(
+            """
+            With $concurrency above 1 the two state keys are not written; `loop.item` and `loop.index`
+            are there always.
+            """
+        ),
         parameters={
             "items": Parameter(
                 types=("array",), required=True, description="The list, as it is when the loop is entered."
@@ -160,6 +181,20 @@ class Range(Iterator):
         edges=("loop", "current_step", "done", "complete"),
         effect="none",
         gone=GONE,
+        edge_info={
+            "loop": taken("a pass", "item value index total isFirst isLast remaining"),
+            "current_step": taken(
+                "instead of `loop`, if the step routes it", "item value index total isFirst isLast remaining"
+            ),
+            **ENDED,
+        },
+        output_info={"<as>": "During a pass: the number.", "<indexAs>": "During a pass: its index."},
+        notes=notes(
+            """
+            A number is `start + index * step`: rounding errors don't add up. With a `step` below 0 it
+            counts down.
+            """
+        ),
         parameters={
             "start": Parameter(types=("number",), default=0, description="The first number."),
             "stop": Parameter(types=("number",), required=True, description="The number that is no longer reached."),
@@ -219,6 +254,9 @@ class Batch(Iterator):
         edges=("loop", "done", "complete"),
         effect="none",
         gone=GONE,
+        edge_info={"loop": taken("a pass", "items index size total isFirst isLast"), **ENDED},
+        output_info={"<as>": "During a pass: the group.", "<indexAs>": "During a pass: its index."},
+        notes=notes("The last group may be smaller."),
         parameters={
             "items": Parameter(
                 types=("array",), required=True, description="The list, as it is when the loop is entered."

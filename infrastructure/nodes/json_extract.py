@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MAX_PATH, MISSING, QUOTED, Path, get, parse_field
-from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, taken
 from infrastructure.nodes.conversions import parse_json
 from infrastructure.nodes.state_fields import FieldNode, data_before, path_of, store
 
@@ -42,6 +42,11 @@ class JsonExtract(FieldNode):
         edges=("success", "not_found"),
         exit_edges=("not_found",),
         effect="none",
+        edge_info={
+            "success": taken("something is there", "value path outputField"),
+            "not_found": taken("nothing is", "path usedFallback value?"),
+        },
+        output_info={"<outputField>": "The value; fallbackValue, or null, if nothing is there."},
         parameters={
             "path": Parameter(
                 types=("string",), required=True, aliases=("extractionPath",), description="As in a.b[0]['any key']."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, items_of, taken
 from infrastructure.nodes.companions import whole
 
 if TYPE_CHECKING:
@@ -25,6 +25,19 @@ class Limit(LibraryNode):
         outputs=("limitedItems", "limitCount", "limitOriginalCount"),
         edges=("success", "all_items"),
         effect="none",
+        edge_info={
+            "success": taken(
+                "items are cut, or all_items is not routed", "items limitedItems count originalCount itemsRemoved"
+            ),
+            "all_items": taken(
+                "nothing was cut, if the step routes it", "items limitedItems count originalCount itemsRemoved"
+            ),
+        },
+        output_info={
+            "limitedItems": "What is kept.",
+            "limitCount": "How many that are.",
+            "limitOriginalCount": "How many there were.",
+        },
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
             "maxItems": Parameter(types=("integer",), required=True, description="At least 1."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, notes, taken
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -29,6 +29,16 @@ class Log(LibraryNode):
         outputs=("lastLoggedMessage",),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "message fields")},
+        output_info={"lastLoggedMessage": "The message."},
+        notes=notes(
+            """
+            The node after it still gets the edge data of the node before it.
+
+            What is missing in a parameter is null, with a warning. In `message`, `$.path` in a text is
+            filled in as `{{$.path}}` would be, with a warning: write the braces.
+            """
+        ),
         parameters={
             "message": Parameter(description="Default: the previous edge data.", lenient=True, fill_bare=True),
             "level": Parameter(types=("string",), default="info", enum=_LEVELS, lenient=True),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.comparison import contains, equal, order, truth
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, shown, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,6 +113,18 @@ class Logic(LibraryNode):
         outputs=("logicResult",),
         edges=("true", "false"),
         effect="none",
+        edge_info={"true": taken("it holds", "result"), "false": taken("it does not", "result")},
+        output_info={"logicResult": "true or false."},
+        notes=notes(
+            """
+            `and`, `or`: one value or more. `not`: one. `equal`, `notEqual`, `greater`, `less`,
+            `greaterOrEqual`, `lessOrEqual`, `in` (the first in the second), `contains` (the second in
+            the first): two.
+
+            A missing reference in `values` is null, with a warning, so that a guard can ask for what
+            was never set.
+            """
+        ),
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=tuple(_SPELLINGS)),
             "values": Parameter(

@@ -11,7 +11,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.operators import finish
 from domain.paths import MISSING
 from infrastructure.nodes.arithmetic import fold
-from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, notes, shown, taken
 from infrastructure.nodes.needs import need
 from infrastructure.nodes.rounding import precision_of, rounded, rounded_down, rounded_up
 from infrastructure.nodes.state_fields import FieldNode, path_of, read, store
@@ -71,6 +71,16 @@ class MathOperations(FieldNode):
         outputs=("mathOperationsResult",),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "result outputField operation mode")},
+        output_info={"<outputField>": "The number.", "mathOperationsResult": "The same."},
+        notes=notes(
+            """
+            `single_field`: `sqrt`, `round`, `ceil`, `floor`, `abs` of `field1`. `multiple_fields`:
+            `add`, `subtract`, `multiply`, `divide`, `power`, `modulo`, `min`, `max` of `field1`,
+            `field2` or `value`, and `fields`. `aggregate`: `sum`, `add`, `average`, `min`, `max`,
+            `multiply` over `fields`, and over lists in them, without nulls.
+            """
+        ),
         parameters={
             "operation": Parameter(
                 types=("string",), required=True, enum=tuple(dict.fromkeys((*_SINGLE, *_MULTIPLE, *_AGGREGATE)))

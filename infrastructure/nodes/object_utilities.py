@@ -11,7 +11,7 @@ from domain.json import MAX_DEPTH
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.patches import apply, assignment
 from domain.paths import MISSING, Path, get
-from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, notes, taken
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.derived_fields import DerivedFieldNode
 from infrastructure.nodes.fields import without
@@ -48,6 +48,17 @@ class ObjectUtilities(DerivedFieldNode):
         edges=("success", "not_found"),
         exit_edges=("not_found",),
         effect="none",
+        edge_info={
+            "success": taken("the operation has a result", "result operation field outputField"),
+            "not_found": taken("`has_field`, `get_nested`: there is none", "result operation field outputField"),
+        },
+        output_info={"<outputField>": "The result.", "objectUtilResult": "The same."},
+        notes=notes(
+            """
+            `entries` are pairs of key and value. `deep_merge` goes into objects inside objects; lists
+            replace. `has_field` and the `…_nested` operations take `path`. The source never changes.
+            """
+        ),
         parameters={
             "operation": Parameter(
                 types=("string",),

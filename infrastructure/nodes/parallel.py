@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Fork, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, shown, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +35,17 @@ class Parallel(LibraryNode):
         outputs=(),
         edges=_OWN_EDGES,
         effect="none",
+        edge_info={
+            "<branch>": taken("all of them, at once; a branch begins with the input of this step"),
+            "joined": taken("they have come together", "results errors cancelled"),
+        },
+        notes=notes(
+            """
+            `results` and `errors` are by branch; `cancelled` is a list of branches. With onError
+            `collect` the other branches go on after an error; when `any`, or a number, can't be reached
+            any more, that is BRANCH_FAILED.
+            """
+        ),
         parameters={
             "mode": Parameter(
                 types=("string", "integer"),

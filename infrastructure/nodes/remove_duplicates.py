@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from domain.node import Answer, Edge, Effect, NodeMetadata, Parameter
+from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure import table_history
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, notes, taken
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.fields import Field, check_work, fields, only, without
 from infrastructure.nodes.needs import need
@@ -61,7 +61,19 @@ class RemoveDuplicates(LibraryNode):
         outputs=("keptItems", "discardedItems", "deduplicationSummary"),
         edges=("kept", "discarded", "cleared"),
         exit_edges=("discarded",),
-        effect="reads",
+        effect="writes",
+        effects={"current_input": "none"},
+        edge_info={
+            "kept": taken("something is kept, or there were no items", "items keptCount discardedCount discarded"),
+            "discarded": taken("there were items, and all were repeats", "items discardedCount"),
+            "cleared": taken("`clear_history`", "operation scope clearedCount"),
+        },
+        output_info={
+            "keptItems": "What is kept.",
+            "discardedItems": "The repeats.",
+            "deduplicationSummary": "{keptCount, discardedCount, totalCount, operation, compareMode}, or the data of cleared.",
+        },
+        notes=notes("The history is kept by the service, across executions."),
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
             "operation": Parameter(
@@ -120,10 +132,6 @@ class RemoveDuplicates(LibraryNode):
         if config["removeOtherFields"]:
             kept = [comparison.part(item) for item in kept]
         return _answer(context, config, kept, discarded)
-
-    def effect(self, config: Mapping[str, Any]) -> Effect:
-        """Within one input a pure function; what remembers or forgets is `writes`."""
-        return "none" if config.get("operation", "current_input") == "current_input" else "writes"
 
     def _clear(self, context: ExecutionContext, config: Mapping[str, Any]) -> Edge:
         scope = scope_of(context, config["scope"])

@@ -12,7 +12,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING, get, parse_field
 from domain.scope import Scope
 from domain.templates import Hole, joined, split_template
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, notes, taken
 from infrastructure.nodes.needs import need
 from infrastructure.nodes.resources import GONE, IDENTITY, PATH, ResourceNode, text_of
 
@@ -53,6 +53,15 @@ class ResourceInterpolate(ResourceNode):
         exit_edges=("not_found",),
         effect="reads",
         gone=GONE,
+        edge_info={
+            "success": taken("it is filled in", "content placeholders originalContent"),
+            "not_found": taken("there is no such resource", "path resourceId"),
+        },
+        output_info={
+            "interpolatedContent": "The text.",
+            "interpolationStats": "{found, replaced, unresolved}: lists of what stands in the braces.",
+        },
+        notes=notes("In the braces stands a path into the values (`customer.name`), or an expression."),
         parameters={
             "path": Parameter(types=("string",), aliases=("template",), description=PATH.description),
             "resourceId": IDENTITY,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure import table_resources
-from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, notes, taken
 from infrastructure.nodes.companions import whole
 from infrastructure.nodes.resources import GONE, TYPES, ResourceNode
 
@@ -42,6 +42,20 @@ class ResourceList(ResourceNode):
         exit_edges=("empty",),
         effect="reads",
         gone=GONE,
+        edge_info={
+            "success": taken("there are some", "items count pagination"),
+            "empty": taken("there are none", "items count pagination"),
+        },
+        output_info={
+            "resourceList": "The resources, without their contents.",
+            "resourceCount": "How many there are in all.",
+        },
+        notes=notes(
+            """
+            `pagination` is {limit, offset, total, hasMore}. `name` sorts upwards, the others newest or
+            largest first.
+            """
+        ),
         parameters={
             "type": Parameter(types=("string",), enum=TYPES),
             "tags": Parameter(types=("array",), description="Any of these."),

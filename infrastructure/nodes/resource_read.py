@@ -10,7 +10,7 @@ import msgspec
 from domain import json
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, example
+from infrastructure.nodes.base import LIBRARY_VERSION, example, taken
 from infrastructure.nodes.needs import need
 from infrastructure.nodes.resources import GONE, IDENTITY, PATH, ResourceNode, text_of
 
@@ -42,6 +42,14 @@ class ResourceRead(ResourceNode):
         exit_edges=("not_found",),
         effect="reads",
         gone=GONE,
+        edge_info={
+            "success": taken("it is there", "content resource mimeType size"),
+            "not_found": taken("it is not", "path resourceId"),
+        },
+        output_info={
+            "resourceContent": "The content: text, the JSON value, or base64.",
+            "resourceMetadata": "What resource-write tells of it.",
+        },
         parameters={
             "path": PATH,
             "resourceId": IDENTITY,

@@ -11,7 +11,7 @@ from domain.durations import iso, microseconds
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure import table_resources
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, notes, shown, taken
 from infrastructure.nodes.needs import need
 from infrastructure.nodes.resources import (
     BINARY,
@@ -74,6 +74,23 @@ class ResourceWrite(ResourceNode):
         edges=("created", "updated"),
         effect="writes",
         gone=GONE,
+        edge_info={
+            "created": taken("it is new", "resource resourceId previousChecksum"),
+            "updated": taken("it was there", "resource resourceId previousChecksum"),
+        },
+        output_info={
+            "writtenResource": (
+                "{id, name, path, type, mimeType, size, checksum, tags, description, isPublic, "
+                "authorType, createdAt, updatedAt}."
+            ),
+            "writtenResourceId": "Its id.",
+        },
+        notes=notes(
+            """
+            With mode `create` an existing one is RESOURCE_EXISTS; with mode `update` a missing one is
+            RESOURCE_NOT_FOUND.
+            """
+        ),
         parameters={
             "mode": Parameter(
                 types=("string",),

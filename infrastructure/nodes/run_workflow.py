@@ -11,7 +11,7 @@ from domain.children import RESULT_KEYS
 from domain.node import Answer, Call, NodeMetadata, Parameter
 from domain.publishing import LATEST
 from domain.versions import VERSION
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, taken
 from infrastructure.nodes.waiting import bad_duration, due_after
 
 if TYPE_CHECKING:
@@ -42,6 +42,21 @@ class RunWorkflow(LibraryNode):
         edges=("success",),
         effect="none",
         gone=("baseUrl", "JWT_token"),
+        edge_info={"success": taken("the child completed", "executionId workflowId version status result finalState")},
+        output_info={
+            "runWorkflowResult": "The child's state key result, else its whole final state.",
+            "runWorkflowExecutionId": "The child's id.",
+            "runWorkflowFinalState": "The child's final state.",
+        },
+        notes=notes(
+            """
+            Exactly one of workflowId and `definition`. The execution is parked meanwhile.
+
+            A child that fails is CHILD_FAILED, one that is cancelled CHILD_CANCELLED, past the timeout
+            it is cancelled: CHILD_TIMEOUT. The details hold its own error, executionId, workflowId and
+            version.
+            """
+        ),
         parameters={
             "workflowId": Parameter(
                 types=("string",), required=True, instead=("definition",), description="A published workflow."

@@ -11,7 +11,7 @@ import msgspec
 from domain.durations import iso, microseconds
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, taken
 from infrastructure.nodes.mail import Letter, MailServer, addresses, one_line, written
 from infrastructure.nodes.needs import need
 
@@ -51,6 +51,22 @@ class SendEmail(LibraryNode):
         edges=("success", "config_error"),
         effect="writes",
         gone=("google_token",),
+        edge_info={
+            "success": taken("the mail server took it", "messageId to subject sentAt refused?"),
+            "config_error": taken(
+                "there is no mail server, or nobody to send to, if the step routes it; "
+                "else error. Its data is the error object"
+            ),
+        },
+        output_info={"lastEmailSent": "The data of success."},
+        notes=notes(
+            """
+            At least a `subject` or a `body`. Server and sender are settings of the service
+            (CLEW_SMTP_URL, CLEW_SMTP_FROM). The Message-ID is the same in every attempt of a visit.
+
+            `refused` are the recipients that the server did not take, when it took others.
+            """
+        ),
         parameters={
             "to": Parameter(types=_PEOPLE, required=True, description="Addresses: a text with commas, or a list."),
             "cc": Parameter(types=_PEOPLE, description="As to."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Mark, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, taken
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -23,6 +23,7 @@ class Snapshot(LibraryNode):
         outputs=(),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "name version")},
         parameters={
             "name": Parameter(types=("string",), required=True, description="A name used again moves to this version.")
         },

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.comparison import number
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, notes, shown, taken
 from infrastructure.nodes.chance import shuffled
 from infrastructure.nodes.companions import companion
 from infrastructure.nodes.fields import Field, check_work, field, objects
@@ -39,6 +39,14 @@ class Sort(LibraryNode):
         outputs=("sortedItems",),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "items count sortType")},
+        output_info={"sortedItems": "The items in their order."},
+        notes=notes(
+            """
+            Items that are equal stay in their order. Texts that can't be told from numbers, and
+            anything else in one field, have no order: that is an error.
+            """
+        ),
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
             "type": Parameter(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING, Path, get
 from infrastructure.nodes.allowance import Allowance, weight_of
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, shown, taken
 from infrastructure.nodes.state_fields import path_of, read
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ class SplitOut(LibraryNode):
         exit_edges=("empty",),
         effect="none",
         gone=("includeBinaries", "includeBinaryData"),
+        edge_info={
+            "success": taken("there are elements", "items count arrayPath"),
+            "empty": taken("the list is empty or null", "items count arrayPath"),
+        },
+        output_info={"splitOutResult": "The items.", "splitOutCount": "How many."},
         parameters={
             "arrayPath": Parameter(types=("string",), description="Where the list is, instead of items."),
             "items": Parameter(

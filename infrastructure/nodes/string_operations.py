@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
-from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid, notes, taken
 from infrastructure.nodes.needs import need
 from infrastructure.nodes.state_fields import FieldNode, path_of, read, store
 from infrastructure.nodes.text_operations import OPERATIONS
@@ -32,6 +32,18 @@ class StringOperations(FieldNode):
         outputs=("stringOperationResult",),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "result field operation originalValue")},
+        output_info={"<outputField>": "The result.", "stringOperationResult": "The same."},
+        notes=notes(
+            """
+            Exactly one of `field` and `value`; null is an error. With `value` and no outputField only
+            stringOperationResult is written.
+
+            `replace` takes the first, `replaceAll` all, `replaceRegex` a pattern; `split` gives a list;
+            `substring` takes two places in either order, `slice` negative ones too, which count from
+            the end; `concat` adds `values`; `pad` fills up to `length`.
+            """
+        ),
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=tuple(OPERATIONS)),
             "field": Parameter(types=("string",), description="The path of the text in the state."),

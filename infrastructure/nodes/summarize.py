@@ -8,7 +8,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure.nodes.aggregations import Aggregation, Names, check_distinct, compile_aggregation
 from infrastructure.nodes.allowance import MAX_FIELDS, Allowance
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, items_of, notes, taken
 from infrastructure.nodes.fields import Field, check_work, fields, objects
 from infrastructure.nodes.sameness import keys_of
 
@@ -53,6 +53,24 @@ class Summarize(LibraryNode):
         inputs=("items",),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "result items groups itemCount groupCount")},
+        output_info={
+            "<outputFieldName>": "The value over all items.",
+            "summarizeResult": "As result.",
+            "summarizeGroups": "The rows.",
+            "summarizeMetadata": "{itemCount, groupCount, outputFormat, fieldsToSplitBy}.",
+        },
+        notes=notes(
+            """
+            `aggregation` is `append`, `average`, `concatenate`, `count`, `countUnique`, `max`, `min` or
+            `sum`. Nulls are passed over unless `includeEmptyValues`; `average`, `max` and `min` of
+            nothing are null.
+
+            A row has the fields to split by, the values, and `_itemCount`. `result` is the list of
+            rows; with `single_item` one object: the row, or {groups, groupCount, totalItems} if it is
+            split.
+            """
+        ),
         parameters={
             "items": Parameter(types=("array",), description="Default: from the previous edge data, else the state."),
             "fieldsToSummarize": Parameter(

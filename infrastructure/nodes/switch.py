@@ -11,7 +11,7 @@ from domain.errors import ErrorInfo, StepFailure
 from domain.expressions import Expression, InvalidExpression, compile_expression, javascript
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.scope import NOTHING, Scope
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, invalid, notes, shown, taken
 from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions
 from infrastructure.nodes.needs import need
 
@@ -49,6 +49,26 @@ class Switch(LibraryNode):
         ),
         outputs=("switchResult", "selectedEdge", "matchedRule"),
         effect="none",
+        edge_info={
+            "<edge>": taken(
+                ("the rule's outputKey, the expression's result as text, or fallbackOutput"),
+                "item edge matchedRule mode",
+            )
+        },
+        output_info={
+            "switchResult": "The item.",
+            "selectedEdge": "The edge.",
+            "matchedRule": "The index of the rule; null if none.",
+        },
+        notes=notes(
+            """
+            A rule may have a `matchMode`, as `filter` has.
+
+            `expression` is written as expressions are, or with the signs of JavaScript: `===`, `!==`,
+            `&&`, `||`, `!` and `a ? b : c`. Empty, null or false takes fallbackOutput. Where `item` is
+            the whole state, data and state hold null in its place.
+            """
+        ),
         parameters={
             "mode": Parameter(
                 types=("string",),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain import json
 from domain.comparison import kind
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, invalid
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, invalid, notes, taken
 from infrastructure.nodes.conversions import parse_json
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ class Transform(LibraryNode):
         outputs=("transformResult",),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "result")},
+        output_info={"transformResult": "The result."},
+        notes=notes(
+            """
+            `parse` leaves what is no text as it is; `length` of an object counts its keys; `reverse`
+            takes a list or a text.
+            """
+        ),
         parameters={
             "operation": Parameter(types=("string",), required=True, enum=tuple(_OPERATIONS)),
             "data": Parameter(required=True, description="Text operations write what is no text as JSON first."),

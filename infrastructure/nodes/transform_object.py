@@ -9,7 +9,7 @@ from domain.comparison import kind
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING
 from infrastructure.nodes.allowance import Allowance
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, shown, taken
 from infrastructure.nodes.companions import companion, whole
 from infrastructure.nodes.needs import need
 from infrastructure.nodes.reshaping import JsonObject, everywhere, flatten, omit, pick, rename, unflatten
@@ -41,6 +41,14 @@ class TransformObject(LibraryNode):
         outputs=("transformedObject",),
         edges=("success",),
         effect="none",
+        edge_info={"success": taken("always", "result operation")},
+        output_info={"transformedObject": "The object."},
+        notes=notes(
+            """
+            `flatten` joins the keys on the way with `separator`, `unflatten` takes them apart again.
+            Lists stay as they are.
+            """
+        ),
         parameters={
             "operation": Parameter(
                 types=("string",), required=True, enum=("flatten", "unflatten", "pick", "omit", "renameKeys")

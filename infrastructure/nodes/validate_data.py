@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.comparison import kind
 from domain.durations import iso, microseconds
 from domain.node import Answer, Edge, NodeMetadata, Parameter
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, notes, taken
 from infrastructure.nodes.conversions import parse_json
 from infrastructure.nodes.judgements import by_expression, by_schema
 from infrastructure.nodes.needs import need
@@ -48,6 +48,27 @@ class ValidateData(LibraryNode):
         edges=("valid", "invalid"),
         exit_edges=("valid",),
         effect="none",
+        edge_info={
+            "valid": taken("nothing is wrong", "data isValid validationType parsedJson"),
+            "invalid": taken("something is", "data isValid validationType parsedJson errors errorCount"),
+        },
+        output_info={
+            "validationResult": "{isValid, validationType, itemsValidated, timestamp}.",
+            "validationErrors": "The errors; `[]` when valid.",
+            "parsedJson": "Of `json`: the value that was parsed.",
+        },
+        notes=notes(
+            """
+            `json` asks for a text that parses to an object or list; `json_schema` needs `schema`,
+            `type_check` typeChecks, `required_fields` requiredFields, `range` rangeValidations,
+            `pattern` patternValidations, `custom` customValidator.
+
+            An error is {field, error, value}, in a list with `index`. null, or what is no object, is
+            `invalid`, not `error`: that is for a wrong configuration only.
+
+            Where data is the whole state, edge data holds null in its place.
+            """
+        ),
         parameters={
             "validationType": Parameter(types=("string",), default="required_fields", enum=_TYPES),
             "data": Parameter(description="Default: data of the previous edge data or state, state.input, the state."),

@@ -8,7 +8,7 @@ import jsonschema_rs
 
 from domain.durations import microseconds, milliseconds
 from domain.node import Answer, NodeMetadata, Parameter, Park
-from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, shown
+from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, shown, taken
 from infrastructure.nodes.instants import instant, not_an_instant
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Wait(LibraryNode):
         outputs=(),
         edges=("done",),
         effect="none",
+        edge_info={"done": taken("the time has come", "dueAt resumedAt")},
+        notes=notes("Exactly one of `for` and `until`. A time that is past ends the wait at once."),
         parameters={
             "for": Parameter(types=_DURATION, description="Milliseconds, 90s, 5m, 2h, 1d or ISO 8601 (PT5M)."),
             "until": Parameter(types=_DURATION, description="ISO 8601 text or epoch milliseconds."),
@@ -124,6 +126,16 @@ class Signal(LibraryNode):
         edges=("received", "timeout"),
         exit_edges=("timeout",),
         effect="none",
+        edge_info={
+            "received": taken("the signal came. Its payload is the data"),
+            "timeout": taken(("nobody sent it in time, and the step routes it; else error, SIGNAL_TIMEOUT"), "name"),
+        },
+        notes=notes(
+            """
+            A payload that breaks the schema is refused for its sender (422), and the wait goes on.
+            Signals that came before the wait are kept.
+            """
+        ),
         parameters={
             "name": Parameter(types=("string",), required=True, description="The name that the signal is sent under."),
             "schema": _SCHEMA,
@@ -166,6 +178,17 @@ class Approval(LibraryNode):
         outputs=(),
         exit_edges=("timeout",),
         effect="none",
+        edge_info={
+            "<choice>": taken("a person chose it", "choice by comment at data"),
+            "timeout": taken("nobody did in time, and the step routes it; else error, SIGNAL_TIMEOUT", "name"),
+        },
+        notes=notes(
+            """
+            The answer is a signal under the name of the step: `{"choice": "approve", "comment": "…",
+            "data": {…}}`. An unknown choice, or data that breaks the schema, is refused for its sender
+            (422).
+            """
+        ),
         parameters={
             "title": Parameter(types=("string",), required=True, description="What is asked."),
             "description": Parameter(types=("string",), description="More for whoever decides."),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.comparison import truth
 from domain.node import Answer, NodeMetadata, Parameter, Pass
-from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, shown
-from infrastructure.nodes.iterators import GONE, Iterator, finished, index_of
+from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, notes, shown, taken
+from infrastructure.nodes.iterators import ENDED, GONE, Iterator, finished, index_of
 from infrastructure.nodes.logic import COMPARISONS, evaluate, is_operation, operation_named
 
 if TYPE_CHECKING:
@@ -32,6 +32,18 @@ class While(Iterator):
         edges=("loop", "do", "done", "complete"),
         effect="none",
         gone=GONE,
+        edge_info={
+            "loop": taken("the condition holds: a pass", "index isFirst"),
+            "do": taken("instead of `loop`, if the step routes it", "index isFirst"),
+            **ENDED,
+        },
+        output_info={"<iterationKey>": "During a pass, and for the condition: the index of the pass."},
+        notes=notes(
+            """
+            At most $maxIterations passes (1,000): one more is LOOP_LIMIT. A condition that is a text is
+            an error: it was meant as an expression (`$.i < 5`).
+            """
+        ),
         parameters={
             "condition": Parameter(
                 required=True,

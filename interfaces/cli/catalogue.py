@@ -44,6 +44,10 @@ def print_node(node: Mapping[str, Any]) -> None:
         draw(Text("It takes any parameters." if parameters is None else "It has no parameters."))
     if node.get("extra") is not None:
         draw(Text(f"Any other parameter: {_sentence(node['extra'].get('description')) or 'it is taken too.'}"))
+    _print_edges(node.get("edgeInfo") or {})
+    _print_state(node.get("outputInfo") or {})
+    for note in node.get("notes") or ():
+        draw(Text(f"\n{_sentence(note)}"))
     if node.get("example"):
         draw(Text("\nExample", style="bold"))
         for line in laid_out(node["example"], width=100).splitlines():
@@ -56,6 +60,7 @@ def _facts(node: Mapping[str, Any]) -> list[tuple[str, str | Text]]:
         ("name", plain(node["name"])),
         ("description", _sentence(node.get("description"))),
         ("effect", EFFECTS.get(node["effect"], plain(node["effect"]))),
+        ("but", _effects(node.get("effects") or {})),
         ("inputs", _names(node.get("inputs"))),
         ("edges", _edges(node.get("edges"))),
         ("leave a loop", _names(_exits(node))),
@@ -73,6 +78,36 @@ def _print_parameters(parameters: Mapping[str, Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(row[heading] for heading in used))
     draw(table)
+
+
+def _print_edges(edges: Mapping[str, Mapping[str, Any]]) -> None:
+    """When each is taken, and the fields of its data."""
+    if not edges:
+        return
+    table = table_of("EDGE", "TAKEN", "DATA")
+    for name, info in edges.items():
+        table.add_row(plain(name), _sentence(info.get("when")), _names(info.get("data")))
+    click.echo()
+    draw(table)
+
+
+def _print_state(keys: Mapping[str, str]) -> None:
+    """What each state key holds."""
+    if not keys:
+        return
+    table = table_of("STATE KEY", "HOLDS")
+    for name, holds in keys.items():
+        table.add_row(plain(name), _sentence(holds))
+    click.echo()
+    draw(table)
+
+
+def _effects(effects: Mapping[str, str]) -> str:
+    """The operations whose effect is another one: `reads for read, list`."""
+    found = dict.fromkeys(effects.values())
+    return "; ".join(
+        f"{plain(one)} for {_names(name for name, each in effects.items() if each == one)}" for one in found
+    )
 
 
 def _row(name: str, parameter: Mapping[str, Any]) -> dict[str, str]:

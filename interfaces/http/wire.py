@@ -330,6 +330,13 @@ class ExampleBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     initial_state: dict[str, Any] | UnsetType = UNSET
 
 
+class EdgeInfoBody(msgspec.Struct, frozen=True, kw_only=True):
+    """When a node takes an edge, and the fields of its data; `?` ends one that is not always there."""
+
+    when: str | UnsetType = UNSET
+    data: list[str] | UnsetType = UNSET
+
+
 class NodeBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A node: its metadata, and where it came from. What it does not say is left out."""
 
@@ -343,6 +350,10 @@ class NodeBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     outputs: list[str] | UnsetType | None = UNSET
     edges: list[str] | UnsetType | None = UNSET
     exit_edges: list[str] | UnsetType = UNSET
+    effects: dict[str, Literal["none", "reads", "writes"]] | UnsetType = UNSET
+    edge_info: dict[str, EdgeInfoBody] | UnsetType = UNSET
+    output_info: dict[str, str] | UnsetType = UNSET
+    notes: list[str] | UnsetType = UNSET
     parameters: dict[str, dict[str, Any]] | UnsetType | None = UNSET
     extra: dict[str, Any] | UnsetType | None = UNSET
     iterates: bool | UnsetType = UNSET

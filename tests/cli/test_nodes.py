@@ -8,14 +8,14 @@ from infrastructure.nodes.library import LIBRARY
 from tests.cli.running import clew
 
 OWN = """
-from clew import Edge, NodeMetadata, WorkflowNode
-from domain.node import Parameter
+from clew import Edge, EdgeInfo, NodeMetadata, Parameter, WorkflowNode
 
 class Shout(WorkflowNode):
     metadata = NodeMetadata(
         id="shout", name="Shout", version="2.1.0", effect="none", inputs=("text",), exit_edges=("tired",),
         description="Says it\\x1b[2J loudly.",
         parameters={"text": Parameter(types=("string",), required=True, aliases=("words",), enum=("hey", "ho"))},
+        edge_info={"success": EdgeInfo("it is heard", ("text", "echo?"))}, notes=("Not at night.",),
     )
 
     def execute(self, context, config):
@@ -57,6 +57,17 @@ def test_a_page_tells_what_an_author_needs() -> None:
     assert '"loop?": [{"log": {"message": "Order {{$.order.id}}"}}]' in ran.out
 
 
+def test_edges_and_state_keys_are_told() -> None:
+    """When each edge is taken and with what data, what each key holds, what operations do, and what else is to be known."""
+    text = clew("nodes", "filesystem").out
+    assert rows(text)["but"] == "reads for read, exists, list"
+    _, _, edges, keys, note, *_ = text.split("\n\n")
+    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in edges.splitlines()]
+    assert cells[:2] == [["EDGE", "TAKEN", "DATA"], ["success", "the operation is done", "path, content?, entries?"]]
+    assert "fileWritten  Of `write` and `append`: the path." in keys
+    assert note.startswith("Paths are inside one folder")
+
+
 def test_known_values_and_further_parameters_are_told() -> None:
     """`log` has a parameter with known values, and takes any others."""
     text = clew("nodes", "log").out
@@ -81,6 +92,8 @@ def test_a_node_of_ones_own_is_shown_alike(tmp_path: Path) -> None:
     assert facts["leave a loop"] == "tired, done, complete, false, error"
     assert facts["writes"] == "state keys that depend on its parameters, <step>_output"
     assert ["text", "words", "string", "yes", "hey, ho"] in table(text)
+    assert "success  it is heard  text, echo?" in text
+    assert "\n\nNot at night.\n" in text
     assert '{"shout": {"text": "hey"}}' in text
 
 

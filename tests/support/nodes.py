@@ -94,7 +94,23 @@ def run(
     if inspect.iscoroutine(answer):
         answer = asyncio.run(answer)
     patch = view.patch()
+    check_told(node, answer, {op.path.split("/")[1] for op in patch})
     return Visit(answer, patch, apply(base, patch), logged, view.reads, spending.total, len(beats))
+
+
+def check_told(node: WorkflowNode, answer: Any, written: set[str]) -> None:
+    """Fail where a node of the library does other than its metadata tells: another edge, other data, another state key."""
+    metadata = node.metadata
+    if isinstance(answer, Edge) and answer.name != "error" and metadata.edge_info:
+        named = [info for name, info in metadata.edge_info.items() if name == answer.name or name.startswith("<")]
+        assert named, f"{metadata.id} does not tell of the edge {answer.name!r}"
+        given = set(answer.data) if isinstance(answer.data, dict) else set()
+        always = {field for field in named[0].data if not field.endswith("?")}
+        known = {field.removesuffix("?") for field in named[0].data}
+        error = {"code", "message"} <= given and not known  # an error object, under another edge
+        assert error or always <= given <= known, f"{metadata.id} does not tell of {answer.name!r}: {given ^ known}"
+    if metadata.output_info and not any(name.startswith("<") for name in metadata.output_info):
+        assert written <= metadata.output_info.keys(), f"{metadata.id} does not tell of {written}"
 
 
 def _inputs(node: WorkflowNode, config: Mapping[str, Any], previous: Any, state: Mapping[str, Any]) -> dict[str, Any]:
