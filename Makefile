@@ -5,7 +5,7 @@ READY := .venv/.ready
 # One more process than cores: many tests wait for a disk or a child process.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
-.PHONY: install demo test check serve bench torture schemas clean
+.PHONY: install demo test check serve bench torture schemas docs clean
 
 install: $(READY)
 
@@ -40,6 +40,9 @@ torture: $(READY)
 schemas: $(READY)
 	$(BIN)/python -m interfaces.schema > schemas/workflow.schema.json
 	$(BIN)/python -m interfaces.http.openapi > schemas/openapi.json
+
+docs: $(READY)
+	$(BIN)/python -m interfaces.reference > docs/nodes.md
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -45,7 +45,7 @@ class CalculateField(LibraryNode):
         id="calculateField",
         name="Calculate field",
         version=LIBRARY_VERSION,
-        description="Computes fields from formulas such as ({price} - {cost}) / {price} * 100.",
+        description="Computes fields from formulas such as `({price} - {cost}) / {price} * 100`.",
         example=example(
             {
                 "calculateField": {
