@@ -12,9 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Final, assert_never
 
+from application.folds import Folds
 from application.live import Live
 from application.ports import Clock, EventLog, StoreUnavailable, Summary
-from application.reading import load
 from application.requests import Submission
 from domain.children import depth_of, open_children
 from domain.commands import Cancel, Observe
@@ -56,6 +56,7 @@ class Children:
     def __init__(
         self,
         log: EventLog,
+        folds: Folds,
         clock: Clock,
         *,
         live_of: Callable[[str], Awaitable[Live]],
@@ -65,6 +66,7 @@ class Children:
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._log = log
+        self._folds = folds
         self._clock = clock
         self._live_of = live_of
         self._submit = submit
@@ -131,7 +133,7 @@ class Children:
                 return True
             if isinstance(recorded.event, GOING_ON):
                 return False
-        return bool(newest) and load(self._log, child).has_ended
+        return bool(newest) and self._folds.load(child).has_ended
 
     def _tell(self, execution_id: str) -> None:
         for event in self._news.get(execution_id, ()):
@@ -169,7 +171,7 @@ class Children:
                 self._give_up(live, child, error)
                 return
         if ended is None and self.has_ended(child):
-            ended = load(self._log, child)
+            ended = self._folds.load(child)
         if not self._is_child(child, parent):
             message = f"There is another execution {child}, which is no child of {parent}."
             self._give_up(live, child, Refused(message, code="EXECUTION_EXISTS"))
@@ -199,10 +201,12 @@ class Children:
 
     def _started(self, parent: str, child: str) -> ChildStarted:
         """The event of the parent that says what the child is to run."""
-        for events in (self._log.read(parent, newest_first=True, limit=NEWEST), self._log.read(parent)):
-            for recorded in events:
+        upto = None
+        while newest := self._log.read(parent, upto=upto, limit=NEWEST, newest_first=True):
+            for recorded in newest:
                 if isinstance(recorded.event, ChildStarted) and recorded.event.child == child:
                     return recorded.event
+            upto = newest[-1].version - 1
         raise NotFound(f"{parent} has begun no child {child}.")
 
     def _give_up(self, live: Live, child: str, error: ClewError) -> None:
@@ -250,7 +254,7 @@ class Children:
     def _open_children(self, parent: str) -> Container[str]:
         """The children that an execution waits for, durably."""
         try:
-            return open_children(load(self._log, parent))
+            return open_children(self._folds.load(parent))
         except NotFound:
             return ()
 

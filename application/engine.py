@@ -12,8 +12,10 @@ import msgspec
 
 from application.breakers import Breakers
 from application.calling import Calls
+from application.checkpointing import Growth
 from application.children import Children
 from application.driver import Driver
+from application.folds import Folds
 from application.live import Live
 from application.ports import (
     Append,
@@ -30,7 +32,7 @@ from application.ports import (
 from application.programs import Programs
 from application.publications import Publications
 from application.publishing import Publisher
-from application.reading import after_command, execution_event, load
+from application.reading import execution_event
 from application.requests import EXECUTION_ID, Accepted, Done, Published, Submission, ToPublish
 from application.residents import Residents
 from application.running import NodeRunner
@@ -80,10 +82,12 @@ class Engine:
         settings: EngineSettings | None = None,
         secrets: dict[str, str] | None = None,
         committed: Callable[[int], None] = lambda position: None,
+        folds: Folds | None = None,
     ) -> None:
         self.settings = settings or EngineSettings()
         self._programs = programs
         self._log = log
+        self._folds = folds or Folds(log)
         self._clock = clock
         self._ids = ids
         self._check_schema = check_schema
@@ -101,6 +105,7 @@ class Engine:
         self._runner = NodeRunner(nodes, threads=self.settings.threads, secrets=secrets or {}, call=self._calls.resolve)
         self._children = Children(
             log,
+            self._folds,
             clock,
             live_of=self._live,
             submit=self.submit,
@@ -199,8 +204,9 @@ class Engine:
             raise
         live = self._residents.get(execution_id)
         if live is None:  # else somebody's command was quicker, and found it in the log
-            live = Live(fold(events, execution), self._rules(program), self._writer)
-            self._residents.add(live)
+            growth = Growth()
+            growth.add(recorded)
+            live = self._made_live(fold(events, execution), program, growth)
         self._go_on(live)
         return Accepted(
             execution_id=execution_id,
@@ -256,7 +262,7 @@ class Engine:
         """The answer when the id is taken: by the same request (a replay), or by something else."""
         first = self._log.read(execution_id, limit=1)[0]
         started = execution_event(first)
-        execution = load(self._log, execution_id)
+        execution = self._folds.load(execution_id)
         if execution.status == "running" and self._residents.get(execution_id) is None:
             await self._take_up(execution_id)  # nobody knew yet that it has begun
         same_key = submission.key is not None and isinstance(started, ExecutionStarted) and started.key is not None
@@ -281,10 +287,11 @@ class Engine:
             live = await self._live(execution_id)
             known = live.execution.keys.get(command.key.key) if command.key is not None else None
             if known is not None:
-                if known != command.key:
-                    raise _key_reused(known)
+                if known.key != command.key:
+                    raise _key_reused(known.key)
                 await live.flush()
-                return self._done(after_command(self._log, execution_id, known), (), changed=False, replayed=True)
+                then = self._folds.after_command(execution_id, known.version)
+                return self._done(then, (), changed=False, replayed=True)
             events = live.decide(msgspec.structs.replace(command, now=self._driver.now(live)))
             decided = live.execution  # what is answered: by the time that this is durable, it may have gone on
             if isinstance(command, Cancel):
@@ -332,15 +339,19 @@ class Engine:
         """
         live = self._residents.get(execution_id)
         if live is None:
-            execution = load(self._log, execution_id)
+            execution, growth = self._folds.grown(execution_id)
             try:
                 program = self._programs.of(execution.definition_hash)
             except InvalidDefinition as error:
                 raise Refused(f"{execution_id} can't go on here: {error.message}", code="CAN_NOT_GO_ON") from error
-            live = Live(execution, self._rules(program), self._writer)
-            self._residents.add(live)
+            live = self._made_live(execution, program, growth)
             self._residents.rests(live)
             self._children.taken_up(live)
+        return live
+
+    def _made_live(self, execution: Execution, program: Program, growth: Growth) -> Live:
+        live = Live(execution, self._rules(program), self._writer, folds=self._folds, growth=growth)
+        self._residents.add(live)
         return live
 
     async def _take_up(self, execution_id: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import monotonic
 from typing import Final
 
+from application.checkpointing import Growth
+from application.folds import Folds
 from application.ports import Append, Recorded, StoreUnavailable
 from application.writer import Recording, Writer
 from domain.commands import Command, Rules
@@ -30,7 +33,8 @@ class Live:
     waits. What is decided is true for the next decision at once, and for readers when it is durable.
     """
 
-    def __init__(self, execution: Execution, rules: Rules, writer: Writer) -> None:
+    def __init__(self, execution: Execution, rules: Rules, writer: Writer, *, folds: Folds, growth: Growth) -> None:
+        """`growth`: how much its history has grown since the newest checkpoint, which `folds` keeps."""
         self.execution = execution
         self.rules = rules
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -49,6 +53,8 @@ class Live:
         self.looked_at = 0
         """The newest durable version that was looked at for children."""
         self._writer = writer
+        self._folds = folds
+        self._growth = growth
         self._buffer: list[ExecutionEvent] = []
         self._buffered_since = 0.0
         self._handed = execution.version
@@ -95,6 +101,8 @@ class Live:
             self._last = self._writer.submit(Append(stream=self.execution.id, after=self._handed, events=events))
             self._last.add_done_callback(self._look)
             self._handed += len(events)
+            if self._growth.outweighs:
+                self._last.add_done_callback(partial(self._keep, self.execution))
         return self._last
 
     async def flush(self) -> tuple[Recorded, ...]:
@@ -111,3 +119,10 @@ class Live:
         error = recording.exception()
         if error is not None:
             self.lost = error if isinstance(error, ClewError) else StoreUnavailable(str(error))
+        else:
+            self._growth.add(recording.result())
+
+    def _keep(self, execution: Execution, recording: Recording) -> None:
+        """The execution as it was handed over is durable now, and worth a checkpoint (unless one was kept meanwhile)."""
+        if self.lost is None and not recording.cancelled() and self._growth.outweighs:
+            self._folds.keep(execution, recording.result()[-1].hash, self._growth)

@@ -22,7 +22,8 @@ Status = Literal["running", "suspended", "paused", "completed", "failed", "cance
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """An event as the log has it: `version` counts from 1 in its stream, `position` grows over the whole log.
 
-    `hash` is SHA-256(hash of the version before, stream, version, tag, stored bytes): 32 bytes.
+    `hash` is SHA-256(hash of the version before, stream, version, tag, stored bytes): 32 bytes. `size` is that of the
+    event as it is stored, in bytes.
     """
 
     position: int
@@ -30,6 +31,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     event: AnyEvent
     hash: bytes
+    size: int = 0
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,40 @@ class EventLog(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release the store. Nothing can be read or appended afterwards."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution folded up to a version, encoded (`fold`). `time` and `hash` are those of that version's event."""
+
+    execution_id: str
+    version: int
+    time: int
+    hash: bytes
+    fold: bytes
+
+
+class Checkpoints(ABC):
+    """Folds of executions at some of their versions: a cache, which may be gone, or somebody else's, at any time.
+
+    Whoever uses a checkpoint must hold it against the log. A store is opened for one format of folds, and shows no
+    others. Thread-safe; calls block until done. Raises StoreUnavailable when it can't be read or written now.
+    """
+
+    @abstractmethod
+    def put(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Keep checkpoints, each in the place of the one that there was of its execution and version."""
+
+    @abstractmethod
+    def nearest(self, execution_id: str, *, upto: int | None = None, time: int | None = None) -> Checkpoint | None:
+        """The newest of an execution with version <= `upto`, and not after `time` (microseconds)."""
+
+    @abstractmethod
+    def forget(self, execution_id: str) -> None:
+        """Throw away those of an execution."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the store."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

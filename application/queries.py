@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 from application.breakers import BreakerView
+from application.folds import Folds
 from application.ports import EventLog, NodeListing, Nodes, Views
 from application.presenting import (
     describe_event,
@@ -22,7 +23,7 @@ from application.presenting import (
 )
 from application.programs import Programs
 from application.publications import Publications
-from application.reading import execution_event, load
+from application.reading import execution_event
 from domain.durations import iso, microseconds
 from domain.errors import InvalidDefinition, NotFound, Unacceptable
 from domain.events import WorkflowPublished
@@ -36,6 +37,8 @@ MAX_PAGE: Final = 1_000
 """Most items of one page."""
 CACHED_FOLDS: Final = 64
 """Executions whose newest fold is kept, so that reading one again folds its tail only."""
+CACHED_BYTES: Final = 32 * 1_048_576
+"""What these folds may weigh together."""
 HEAD: Final = re.compile(r"head(?:~([0-9]{1,15}))?", re.ASCII)
 
 
@@ -49,6 +52,7 @@ class Queries:
         programs: Programs,
         nodes: Nodes,
         *,
+        folds: Folds | None = None,
         breaker_of: Callable[[str], BreakerView | None] = lambda node_id: None,
     ) -> None:
         self._log = log
@@ -57,20 +61,26 @@ class Queries:
         self._nodes = nodes
         self._breaker_of = breaker_of
         self._publications = Publications(log, programs, nodes)
-        self._folds: OrderedDict[str, Execution] = OrderedDict()
+        self._folds = folds or Folds(log)
+        self._heads: OrderedDict[str, Execution] = OrderedDict()
+        self._weight = 0
         self._lock = Lock()
 
     def fold(self, execution_id: str) -> Execution:
         """An execution at its newest durable version. Raises NotFound."""
         with self._lock:
-            base = self._folds.get(execution_id)
-        execution = load(self._log, execution_id, base=base)
+            base = self._heads.get(execution_id)
+        execution = self._folds.load(execution_id, base=base)
         with self._lock:
-            self._folds[execution_id] = execution
-            self._folds.move_to_end(execution_id)
-            while len(self._folds) > CACHED_FOLDS:
-                self._folds.popitem(last=False)
+            self._remember(execution)
         return execution
+
+    def _remember(self, execution: Execution) -> None:
+        before = self._heads.pop(execution.id, None)
+        self._weight += execution.weight - (before.weight if before is not None else 0)
+        self._heads[execution.id] = execution
+        while len(self._heads) > CACHED_FOLDS or (self._weight > CACHED_BYTES and len(self._heads) > 1):
+            self._weight -= self._heads.popitem(last=False)[1].weight
 
     def execution(self, execution_id: str) -> dict[str, Any]:
         """The body of `GET /executions/{id}`. Raises NotFound."""
@@ -81,7 +91,7 @@ class Queries:
         """`{executionId, version, state}` at a version. Raises NotFound; Unacceptable for an `at` that is none."""
         head = self.fold(execution_id)
         version = head.version if at is None else self.version_at(head, at)
-        execution = head if version == head.version else load(self._log, execution_id, upto=version)
+        execution = head if version == head.version else self._folds.load(execution_id, upto=version)
         return {"executionId": execution_id, "version": version, "state": execution.state}
 
     def version_at(self, head: Execution, at: str) -> int:
@@ -106,12 +116,7 @@ class Queries:
         except ValueError as error:
             message = f"at={at} is not a time: write it as {iso(head.updated)}."
             raise Unacceptable(message, code="INVALID_VERSION", details={"head": head.version}) from error
-        version = 0
-        for recorded in self._log.read(head.id, upto=head.version):
-            if recorded.event.time > time:
-                break
-            version = recorded.version
-        return version
+        return self._folds.version_at(head.id, time, upto=head.version)
 
     def events(
         self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"

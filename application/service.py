@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from application.breakers import BreakerView
 from application.engine import Engine
+from application.folds import Folds
 from application.ports import EventLog, Nodes, Summary, Views
 from application.programs import Programs
 from application.projector import Projector
@@ -42,10 +43,12 @@ class Service:
         programs: Programs,
         make_engine: Callable[[Callable[[int], None]], Engine],
         release: Callable[[], None] = lambda: None,
+        folds: Folds | None = None,
     ) -> None:
         self.nodes = nodes
         self.programs = programs
-        self.queries = Queries(log, views, programs, nodes, breaker_of=self._breaker_of)
+        self._folds = folds or Folds(log)
+        self.queries = Queries(log, views, programs, nodes, folds=self._folds, breaker_of=self._breaker_of)
         self._log = log
         self._views = views
         self._projector = Projector(log, views)
@@ -77,6 +80,7 @@ class Service:
         if was_ready:
             self._finish_lists()
         self._projector.stop()
+        self._folds.close()
         self._views.close()
         self._log.close()
         self._release()

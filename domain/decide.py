@@ -101,7 +101,7 @@ def _start(draft: Draft, rules: Rules, command: Start) -> None:
         )
     )
     try:
-        check_weight(draft.execution, rules)
+        check_weight(draft, rules)
     except StepFailure as failure:
         raise Unacceptable(failure.message, code="STATE_LIMIT", details=failure.details) from failure
 

@@ -36,7 +36,7 @@ from domain.events import (
     StateUpdated,
     Suspended,
 )
-from domain.execution import Execution, Failure, KeptSignal, heavier, status_of
+from domain.execution import Execution, Failure, KeptSignal, KnownCommand, heavier, status_of
 from domain.going_back import completed_snapshot, new_walk, rolled_back, snapshot_taken, without_inner
 from domain.patches import apply, find
 from domain.position import Bound, Branch, Frame, Visit, WaitFor
@@ -145,29 +145,15 @@ def _node_started(execution: Execution, event: NodeStarted) -> Execution:
     )
     if before is not None:  # another attempt of the same visit
         return _with_branch(execution, event.branch, replace(branch, visit=visit))
-    entered = replace(_count_entry(branch, event.address), address=event.address, visit=visit)
+    entered = replace(branch.entering(event.address), visit=visit)
+    names = execution.step_names
     begun = replace(
         _with_branch(execution, event.branch, entered),
         steps=execution.steps + 1,
-        visits={**execution.visits, event.address: event.visit},
-        step_names=_name_step(execution.step_names, event),
+        visits=execution.visits.put(event.address, event.visit),
+        step_names=names if names.get(event.address) == event.step else names.put(event.address, event.step),
     )
     return heavier(begun, len(json.encode(event.address)) + ENTRY_WEIGHT) if len(branch.frames) > branch.base else begun
-
-
-def _name_step(names: dict[str, str], event: NodeStarted) -> dict[str, str]:
-    return names if names.get(event.address) == event.step else {**names, event.address: event.step}
-
-
-def _count_entry(branch: Branch, address: str) -> Branch:
-    if len(branch.frames) == branch.base:
-        return replace(branch, entries=_plus_one(branch.entries, address))
-    top = branch.frames[-1]
-    return replace(branch, frames=(*branch.frames[:-1], replace(top, entries=_plus_one(top.entries, address))))
-
-
-def _plus_one(counts: dict[str, int], key: str) -> dict[str, int]:
-    return {**counts, key: counts.get(key, 0) + 1}
 
 
 def _edge_taken(execution: Execution, event: EdgeTaken) -> Execution:
@@ -186,7 +172,7 @@ def _edge_taken(execution: Execution, event: EdgeTaken) -> Execution:
     outputs = execution.outputs
     name = execution.step_names.get(event.address, "")
     if value is not None and name:
-        outputs = {**outputs, name: value}
+        outputs = outputs.put(name, value)
     moved = _awake(replace(_with_branch(execution, event.branch, after), outputs=outputs), branch)
     moved = completed_snapshot(moved, event)
     frame = after.frames[-1] if event.enter is not None or event.again else None
@@ -209,10 +195,9 @@ def _frames(branch: Branch, event: EdgeTaken, data: Any) -> tuple[Frame, ...]:
     if event.enter is None or event.again:
         top = frames[-1] if event.enter is None else _keeping(frames[-1], event.enter)
         return (*frames[:-1], replace(top, index=top.index + 1, total=total, item=item, entries={}))
-    entries = frames[-1].entries if len(frames) > branch.base else branch.entries
     entered = Frame(
         address=event.address,
-        entry=entries.get(event.address, 1),
+        entry=replace(branch, frames=frames).entered(event.address) or 1,
         total=total,
         item=item,
         parameters=event.enter.parameters,
@@ -372,7 +357,9 @@ def _drop(execution: Execution, name: str, versions: tuple[int, ...]) -> Executi
 
 
 def _with_key(execution: Execution, key: CommandKey | None) -> Execution:
-    return execution if key is None else replace(execution, keys={**execution.keys, key.key: key})
+    if key is None:
+        return execution
+    return replace(execution, keys=execution.keys.put(key.key, KnownCommand(key=key, version=execution.version + 1)))
 
 
 def _with_branch(execution: Execution, name: str, branch: Branch) -> Execution:

@@ -12,6 +12,7 @@ from domain import json
 from domain.budget import Spent
 from domain.errors import ErrorInfo
 from domain.events import CommandKey, Parent
+from domain.layers import Layers
 from domain.position import Branch, Visit, WaitFor
 
 Status = Literal["running", "suspended", "paused", "completed", "failed", "cancelled"]
@@ -42,6 +43,13 @@ class KeptSignal(msgspec.Struct, frozen=True, kw_only=True):
         return (self.address, self.visit) == (visit.address, visit.number)
 
 
+class KnownCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that came with an idempotency key, and the version of the event that has it."""
+
+    key: CommandKey
+    version: int
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why an execution failed, and at which visit."""
 
@@ -62,7 +70,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     visit: tuple[str, str, int] | None = None
     state: dict[str, Any] = {}
-    outputs: dict[str, Any] = {}
+    outputs: Layers[Any] = Layers()
     branches: dict[str, Branch] = {}
 
 
@@ -88,13 +96,13 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     state: dict[str, Any] = {}
     walk: int = 1
     steps: int = 0
-    visits: dict[str, int] = {}
-    outputs: dict[str, Any] = {}
-    step_names: dict[str, str] = {}
+    visits: Layers[int] = Layers()
+    outputs: Layers[Any] = Layers()
+    step_names: Layers[str] = Layers()
     branches: dict[str, Branch] = {}
     kept: dict[str, tuple[KeptSignal, ...]] = {}
-    keys: dict[str, CommandKey] = {}
-    marks: dict[str, int] = {}
+    keys: Layers[KnownCommand] = Layers()
+    marks: Layers[int] = Layers()
     snapshot: Snapshot | None = None
     failure: Failure | None = None
     exhausted: Failure | None = None
@@ -149,7 +157,7 @@ def exact_weight(execution: Execution) -> int:
         kept.append(branch.frames[branch.base :])
         if branch.visit is not None and branch.visit.opened is not None:
             kept.append((branch.visit.opened.joining, branch.visit.opened.results, branch.visit.opened.errors))
-    return len(json.encode((execution.state, execution.outputs, kept)))
+    return len(json.encode((execution.state, execution.outputs.whole(), kept)))
 
 
 def heavier(execution: Execution, added: int) -> Execution:
@@ -158,8 +166,11 @@ def heavier(execution: Execution, added: int) -> Execution:
     So a step costs no more for a large state, and the bound is never far off.
     """
     weight = execution.weight + added
-    if weight <= 2 * execution.counted + RECOUNT_SLACK:
-        return replace(execution, weight=weight)
+    return counted(execution) if weight > 2 * execution.counted + RECOUNT_SLACK else replace(execution, weight=weight)
+
+
+def counted(execution: Execution) -> Execution:
+    """The execution, its weight as it is exactly."""
     exact = exact_weight(execution)
     return replace(execution, weight=exact, counted=exact)
 
@@ -171,9 +182,8 @@ def next_pass(branch: Branch, address: str) -> str:
     Unique within a walk, because each part names the entry that made it.
     """
     inside = branch.frames[branch.base :]
-    entries = inside[-1].entries if inside else branch.entries
     around = branch.around + "".join(f"{frame.entry}.{frame.index}/" for frame in inside)
-    return f"{around}{entries.get(address, 0) + 1}"
+    return f"{around}{branch.entered(address) + 1}"
 
 
 def status_of(execution: Execution) -> Status:

@@ -32,8 +32,8 @@ def roll_back(draft: Draft, snapshot: Snapshot, *, now: int, reason: str) -> Non
             to=snapshot.version,
             name=snapshot.name,
             patch=tuple(diff(draft.execution.state, snapshot.state)),
-            outputs=tuple(diff(draft.execution.outputs, snapshot.outputs)),
-            branches=snapshot.branches,
+            outputs=tuple(diff(draft.execution.outputs.whole(), snapshot.outputs.whole())),
+            branches={name: branch.plain() for name, branch in snapshot.branches.items()},
             reason=reason,
         )
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from domain.events import EdgeTaken, RolledBack, SnapshotTaken
-from domain.execution import Execution, Snapshot, exact_weight, status_of
+from domain.execution import Execution, Snapshot, counted, status_of
+from domain.layers import Layers
 from domain.patches import apply
 from domain.position import Branch
 
@@ -18,7 +19,7 @@ def snapshot_taken(execution: Execution, event: SnapshotTaken) -> Execution:
         snapshot = replace(snapshot, visit=(event.branch, event.address, event.visit))
     else:
         snapshot = _filled(snapshot, execution)
-    return replace(execution, marks={**execution.marks, event.name: version}, snapshot=snapshot)
+    return replace(execution, marks=execution.marks.put(event.name, version), snapshot=snapshot)
 
 
 def completed_snapshot(execution: Execution, event: EdgeTaken) -> Execution:
@@ -35,15 +36,15 @@ def _filled(snapshot: Snapshot, execution: Execution) -> Snapshot:
 
 def rolled_back(execution: Execution, event: RolledBack) -> Execution:
     """The execution back at an earlier state and position, in a new walk."""
-    back = replace(
-        new_walk(execution, event.branches),
-        state=apply(execution.state, event.patch),
-        outputs=apply(execution.outputs, event.outputs),
-        paused_at=None,
-        exhausted=None,
+    return counted(
+        replace(
+            new_walk(execution, event.branches),
+            state=apply(execution.state, event.patch),
+            outputs=Layers(older=apply(execution.outputs.whole(), event.outputs)),
+            paused_at=None,
+            exhausted=None,
+        )
     )
-    weight = exact_weight(back)
-    return replace(back, weight=weight, counted=weight)
 
 
 def without_inner(branches: dict[str, Branch], name: str) -> dict[str, Branch]:
@@ -69,7 +70,7 @@ def new_walk(execution: Execution, branches: dict[str, Branch]) -> Execution:
         status="running",
         walk=execution.walk + 1,
         steps=0,
-        visits={visit.address: visit.number for visit in parked},
+        visits=Layers({visit.address: visit.number for visit in parked}),
         failure=None,
         ended=None,
     )

@@ -55,23 +55,37 @@ def apply(document: dict[str, Any], patch: Sequence[Op]) -> dict[str, Any]:
     """
     if not patch:
         return document
-    fresh: set[int] = set()  # containers copied here already, so that each is copied once per patch
-    holder: dict[str, Any] = {"": document}
-    fresh.add(id(holder))
+    changing = _Changing(document)
     for op in patch:
-        parent: Any = holder
+        changing.apply(op)
+    return changing.document
+
+
+class _Changing:
+    """A document while it is changed: what is in the way of a change is copied, once."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._holder: dict[str, Any] = {"": document}
+        self._fresh = {id(self._holder)}
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it is now."""
+        document: dict[str, Any] = self._holder[""]
+        return document
+
+    def apply(self, op: Op) -> None:
+        parent: Any = self._holder
         key: Any = ""
         for token in tokens(op.path):
             child = parent[key]
-            if id(child) not in fresh:
+            if id(child) not in self._fresh:
                 child = child.copy()
-                fresh.add(id(child))
+                self._fresh.add(id(child))
                 parent[key] = child
             parent = child
             key = int(token) if isinstance(child, list) else token
         _apply_at(parent, key, op)
-    result: dict[str, Any] = holder[""]
-    return result
 
 
 def _apply_at(parent: Any, key: Any, op: Op) -> None:
@@ -145,12 +159,29 @@ def rebase(patch: Sequence[Op], state: dict[str, Any]) -> Patch:
     writing what is there already fall away. Raises `STATE_CONFLICT` where the parent of a written place is gone.
     """
     recorded: list[Op] = []
+    changing = _Changing(state if len(patch) < 2 else _concerned(patch, state))
     for op in patch:
-        fitted = _fit(op, state)
+        fitted = _fit(op, changing.document)
         if fitted is not None:
             recorded.append(fitted)
-            state = apply(state, (fitted,)) if len(patch) > 1 else state
+            if len(patch) > 1:
+                changing.apply(fitted)
     return tuple(recorded)
+
+
+def changed_by(patch: Sequence[Op], state: dict[str, Any]) -> dict[str, Any]:
+    """The top-level keys that a patch changes anything in, with their values after it, or ABSENT."""
+    after = apply(_concerned(patch, state), patch)
+    return {key: after.get(key, ABSENT) for key in _keys(patch)}
+
+
+def _concerned(patch: Sequence[Op], state: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a state that a patch is about: a state may have many keys, and most patches change few."""
+    return {key: state[key] for key in _keys(patch) if key in state}
+
+
+def _keys(patch: Sequence[Op]) -> set[str]:
+    return {tokens(op.path)[0] for op in patch}
 
 
 def _fit(op: Op, state: dict[str, Any]) -> Op | None:

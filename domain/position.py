@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
+
+from domain.layers import added
 
 
 class WaitFor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -110,7 +113,8 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
     `parent` is the branch whose visit opened it (None: the execution began with it), by the edge `edge`. The first
     `base` frames are those of the loops around it; `around` is the part of a pass that they and the branches around it
-    make. `answered` says that some node in it has taken an edge, so that `input` is its own.
+    make. `answered` says that some node in it has taken an edge, so that `input` is its own. `entries` counts how often
+    each step was entered outside the loops in it; what it does not say, `earlier` does (never in the log).
     """
 
     address: str | None
@@ -124,6 +128,27 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     entries: dict[str, int] = {}
     input: Any = None
     visit: Visit | None = None
+    earlier: dict[str, int] = {}
+
+    def entered(self, address: str) -> int:
+        """How often a step was entered in the pass that the branch is in."""
+        if len(self.frames) > self.base:
+            return self.frames[-1].entries.get(address, 0)
+        return self.entries.get(address) or self.earlier.get(address, 0)
+
+    def entering(self, address: str) -> Branch:
+        """The branch, at a step that it enters once more."""
+        count = self.entered(address) + 1
+        if len(self.frames) > self.base:
+            top = self.frames[-1]
+            counted = replace(top, entries={**top.entries, address: count})
+            return replace(self, address=address, frames=(*self.frames[:-1], counted))
+        entries, earlier = added(self.entries, self.earlier, address, count)
+        return replace(self, address=address, entries=entries, earlier=earlier)
+
+    def plain(self) -> Branch:
+        """The branch as the log has it."""
+        return replace(self, entries={**self.earlier, **self.entries}, earlier={}) if self.earlier else self
 
 
 def pass_data(items: list[Any], index: int) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from domain.layers import Layers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,7 +24,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
     state: Mapping[str, Any]
     input: Any = None
-    output: Mapping[str, Any] = NOTHING
+    output: Mapping[str, Any] | Layers[Any] = NOTHING
     error: Any = msgspec.UNSET
     loop: Any = msgspec.UNSET
     execution: Mapping[str, Any] = NOTHING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -13,9 +14,9 @@ from domain.commands import Rules
 from domain.draft import Draft, engine_error, error_from_json
 from domain.errors import ErrorInfo, StepFailure
 from domain.events import Binding, Completed, EdgeTaken, LoopEntry, NodeFailed, StateUpdated
-from domain.execution import ROOT, Execution, exact_weight
+from domain.execution import ROOT, Execution, counted
 from domain.failing import fail_execution
-from domain.patches import Op, Patch, apply, escape, rebase, same
+from domain.patches import ABSENT, Op, Patch, changed_by, escape, rebase, same
 from domain.position import Branch, Frame
 from domain.program import END, Route, Step
 from domain.retrying import paused_instead, retried
@@ -63,7 +64,7 @@ def take(draft: Draft, rules: Rules, step: Step, taking: Taking, *, route: Route
     record_writes(draft, rules, taking, writes.ops)
     entry = _entry(taking, writes.before) if route.body and _keeps_nothing(branch, step, taking) else None
     draft.record(_edge_taken(draft, rules, step, taking=taking, route=route, entry=entry, output_at=output_at))
-    check_weight(draft.execution, rules)  # with the edge's data and the loop's frame
+    check_weight(draft, rules)  # with the edge's data and the loop's frame
     _finish_route(draft, rules, step, taking, route)
 
 
@@ -117,17 +118,15 @@ class _Writes:
     def __init__(self, state: dict[str, Any], patch: Sequence[Op]) -> None:
         self.before = state
         self.ops: list[Op] = list(rebase(patch, state))
-        self._state = apply(state, self.ops)
 
     def store(self, key: str, value: Any) -> str:
         """Set a top-level key. Returns its pointer if that takes an operation, else nothing (it has the value)."""
         pointer = f"/{escape(key)}"
-        if key in self._state:
-            if same(self._state[key], value):
-                return ""
-            self._add(Op("replace", pointer, value))
-        else:
-            self._add(Op("add", pointer, value))
+        now = self._now(key)
+        if now is not ABSENT and same(now, value):
+            return ""
+        self.ops.append(Op("add" if now is ABSENT else "replace", pointer, value))
+        self._changed[key] = value
         return pointer
 
     def store_all(self, values: Mapping[str, Any]) -> None:
@@ -139,12 +138,18 @@ class _Writes:
         for frame in reversed(frames):
             self.store_all(frame.saved)
             for key in frame.unset:
-                if key in self._state:
-                    self._add(Op("remove", f"/{escape(key)}"))
+                if self._now(key) is not ABSENT:
+                    self.ops.append(Op("remove", f"/{escape(key)}"))
+                    self._changed[key] = ABSENT
 
-    def _add(self, op: Op) -> None:
-        self.ops.append(op)
-        self._state = apply(self._state, (op,))
+    def _now(self, key: str) -> Any:
+        """The value of a top-level key as the operations so far leave it, or ABSENT."""
+        return self._changed[key] if key in self._changed else self.before.get(key, ABSENT)
+
+    @cached_property
+    def _changed(self) -> dict[str, Any]:
+        """The values that the operations leave at the keys that they change anything in; few visits need to know."""
+        return changed_by(self.ops, self.before)
 
 
 def record_writes(draft: Draft, rules: Rules, taking: Taking, ops: Sequence[Op]) -> None:
@@ -161,13 +166,21 @@ def record_writes(draft: Draft, rules: Rules, taking: Taking, ops: Sequence[Op])
                 patch=tuple(ops),
             )
         )
-    check_weight(draft.execution, rules)
+    check_weight(draft, rules)
 
 
-def check_weight(execution: Execution, rules: Rules) -> None:
-    """Raise `STATE_LIMIT` when the execution holds more than it may."""
+def check_weight(draft: Draft, rules: Rules) -> None:
+    """Raise `STATE_LIMIT` when the execution holds more than it may.
+
+    Where the bound says so, it is counted, and that is kept: near the limit not every step is to count it again. The
+    fold of the log, which knows no limit, then has another bound; nothing is decided by it that a count does not confirm.
+    """
     limit = rules.limits.state_bytes
-    if execution.weight > limit and (weight := exact_weight(execution)) > limit:
+    if draft.execution.weight <= limit:
+        return
+    draft.execution = counted(draft.execution)
+    weight = draft.execution.weight
+    if weight > limit:
         message = f"The state of the execution is {weight:,} bytes; at most {limit:,} are allowed."
         raise StepFailure(engine_error("STATE_LIMIT", message, details={"bytes": weight, "limit": limit}))
 

@@ -126,4 +126,5 @@ def recorded(row: ChainedEvent, event: AnyEvent) -> Recorded:
         version=row.originator_version,
         event=event,
         hash=row.hash,
+        size=len(row.state),
     )

@@ -81,7 +81,8 @@ def uri(path: Path, mode: str) -> str:
 def prepare(connection: sqlite3.Connection, *, synchronous: int) -> None:
     """Make a connection one that writes and checkpoints; raises StoreUnavailable where the file doesn't take to it.
 
-    `synchronous` is 2 (FULL: a commit is on the disk) or 1 (NORMAL: a power failure may lose the last commits).
+    `synchronous` is 2 (FULL: a commit is on the disk), 1 (NORMAL: a power failure may lose the last commits) or 0 (OFF:
+    it may tear the file, too).
     """
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     connection.execute(f"PRAGMA synchronous={synchronous:d}")

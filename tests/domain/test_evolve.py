@@ -28,7 +28,15 @@ from domain.events import (
     Suspended,
 )
 from domain.evolve import evolve, fold
-from domain.execution import RECOUNT_SLACK, Execution, KeptSignal, exact_weight, idempotency_key, next_pass
+from domain.execution import (
+    RECOUNT_SLACK,
+    Execution,
+    KeptSignal,
+    KnownCommand,
+    exact_weight,
+    idempotency_key,
+    next_pass,
+)
 from domain.patches import Op
 from domain.position import Bound, Frame, WaitFor
 
@@ -91,7 +99,7 @@ def test_node_started_counts_the_visit_once_whatever_its_attempts() -> None:
     """In the walk and among the passes; another attempt keeps its recoveries."""
     recovered = Recovered(time=3, worker="w", address=A, visit=1, attempt=1)
     execution = after(started(), begun(), recovered, begun(attempt=2, time=4))
-    assert (execution.steps, execution.visits, execution.branches[""].entries) == (1, {A: 1}, {A: 1})
+    assert (execution.steps, execution.visits.whole(), execution.branches[""].entries) == (1, {A: 1}, {A: 1})
     visit = execution.branches[""].visit
     assert visit is not None and (visit.attempt, visit.recoveries, visit.started) == (2, 1, 4)
     assert execution.in_flight() == [("", visit)]
@@ -126,7 +134,7 @@ def test_edge_taken_says_where_the_branch_goes_on_and_with_what(event: EdgeTaken
 def test_edge_taken_may_leave_input_alone() -> None:
     """Setters and `log` do."""
     execution = after(started(), begun(), took(B, output=1), begun(B), took(L, address=B, output=2, keeps_input=True))
-    assert (execution.branches[""].input, execution.outputs) == (1, {"a": 1, "b": 2})
+    assert (execution.branches[""].input, execution.outputs.whole()) == (1, {"a": 1, "b": 2})
 
 
 def _entered(*more: ExecutionEvent) -> Execution:
@@ -200,7 +208,7 @@ def test_a_retry_is_a_new_walk() -> None:
     )
     first = after(started(), begun())
     execution = after(started(), *failed, Resumed(time=5, cause="retry", address=A))
-    assert (execution.status, execution.walk, execution.steps, execution.visits) == ("running", 2, 0, {})
+    assert (execution.status, execution.walk, execution.steps, execution.visits.whole()) == ("running", 2, 0, {})
     assert (execution.failure, execution.ended) == (None, None)
     again = evolve(execution, begun(pass_="2"))
     keys = [idempotency_key(one, visit) for one in (first, again) for _, visit in one.in_flight()]
@@ -277,7 +285,7 @@ def test_signals_are_kept_in_their_order_until_taken_or_dropped() -> None:
 )
 def test_commands_are_known_by_their_keys(event: ExecutionEvent) -> None:
     """So that each is done once."""
-    assert after(started(), event).keys == {"k": KEY}
+    assert after(started(), event).keys == {"k": KnownCommand(key=KEY, version=2)}
 
 
 @pytest.mark.parametrize(

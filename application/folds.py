@@ -1,0 +1,154 @@
+"""Folding executions from the log, each from the checkpoint that is nearest."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, NamedTuple
+
+from application.checkpointing import CheckpointWriter, Growth, restored
+from application.ports import Checkpoint, Checkpoints, EventLog, Recorded, StoreUnavailable
+from application.reading import execution_event
+from domain.errors import NotFound
+from domain.events import ChildObserved, Completed, EdgeTaken, Failed, Resumed, StateUpdated
+from domain.evolve import evolve
+from domain.execution import Execution
+
+logger = logging.getLogger("clew.checkpoints")
+PAGE: Final = 512
+"""Events that are read at once: a long history is never in memory whole."""
+CONSEQUENCES: Final = (Resumed, ChildObserved, StateUpdated, EdgeTaken, Completed, Failed)
+"""What a command can lead to besides the event that has its key."""
+
+
+class _Start(NamedTuple):
+    """Where a fold begins: an execution, what grew since its checkpoint, the next events, and whether there may be more."""
+
+    execution: Execution
+    growth: Growth
+    page: list[Recorded]
+    more: bool
+
+
+class Folds:
+    """Executions as the log has them. Thread-safe.
+
+    Without `checkpoints` each is folded from its beginning. A checkpoint is only believed if the log has the event that
+    it was made after; one that can't be believed or read is as good as none. `keeps`: whether new ones are written.
+    """
+
+    def __init__(self, log: EventLog, checkpoints: Checkpoints | None = None, *, keeps: bool = True) -> None:
+        self._log = log
+        self._checkpoints = checkpoints
+        self._writer = CheckpointWriter(checkpoints) if checkpoints is not None and keeps else None
+
+    def load(self, execution_id: str, *, upto: int | None = None, base: Execution | None = None) -> Execution:
+        """An execution at its newest version, or at `upto`; from `base`, an earlier version of it, if given.
+
+        Raises NotFound when there is no such execution.
+        """
+        return self.grown(execution_id, upto=upto, base=base)[0]
+
+    def grown(
+        self, execution_id: str, *, upto: int | None = None, base: Execution | None = None
+    ) -> tuple[Execution, Growth]:
+        """Like `load`, with how much its history has grown since the newest checkpoint before that."""
+        execution, growth, page, more = self._start(execution_id, upto, base)
+        while True:
+            for recorded in page:
+                execution = evolve(execution, execution_event(recorded))
+                growth.add((recorded,))
+                if growth.outweighs:
+                    self.keep(execution, recorded.hash, growth)
+            if not more:
+                break
+            page = self._page(execution_id, execution.version, upto)
+            more = len(page) == PAGE
+        if not execution.version:
+            raise NotFound(f"There is no execution {execution_id!r}.")
+        return execution, growth
+
+    def keep(self, execution: Execution, hash_: bytes, growth: Growth) -> None:
+        """Have a checkpoint written of an execution whose newest event is durable, and has this hash."""
+        if self._writer is not None and self._writer.offer(execution, hash_, growth):
+            growth.restart()
+
+    def version_at(self, execution_id: str, time: int, *, upto: int) -> int:
+        """The last version, up to one, that is not after a time; 0 when all of them are."""
+        found = self._nearest(execution_id, upto=upto, time=time)
+        version = max(found.version - 1, 0) if found is not None else 0
+        page = self._page(execution_id, version, upto)
+        if found is not None and (not page or page[0].hash != found.hash or page[0].event.time > time):
+            self._forget(execution_id)
+            version, page = 0, self._page(execution_id, 0, upto)
+        while page:
+            for recorded in page:
+                if recorded.event.time > time:
+                    return version
+                version = recorded.version
+            page = self._page(execution_id, version, upto) if len(page) == PAGE else []
+        return version
+
+    def after_command(self, execution_id: str, version: int) -> Execution:
+        """An execution as the command left it whose event with the key is that version: what whoever sends it again is
+        to be answered.
+
+        Those of a command's events that follow the one with the key have its time, and end a wait.
+        """
+        page = self._page(execution_id, version - 1, None)
+        last = page[0]
+        while page:
+            for recorded in page:
+                if recorded.version > version and not _follows(recorded, last):
+                    return self.load(execution_id, upto=last.version)
+                last = recorded
+            page = self._page(execution_id, last.version, None) if len(page) == PAGE else []
+        return self.load(execution_id, upto=last.version)
+
+    def close(self) -> None:
+        """Write what is waiting, and release the checkpoints."""
+        if self._writer is not None:
+            self._writer.stop()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+
+    def _start(self, execution_id: str, upto: int | None, base: Execution | None) -> _Start:
+        if base is not None:
+            page = self._page(execution_id, base.version, upto)
+            if len(page) < PAGE:  # else a checkpoint may save the most of it
+                return _Start(base, Growth(), page, more=False)
+        found = self._nearest(execution_id, upto=upto)
+        if found is not None and found.version > (base.version if base is not None else 0):
+            page = self._page(execution_id, found.version - 1, upto)
+            execution = restored(found, page[0]) if page else None
+            if execution is not None:
+                return _Start(execution, Growth(len(found.fold)), page[1:], more=len(page) == PAGE)
+            self._forget(execution_id)
+        execution = base or Execution(id=execution_id)
+        page = self._page(execution_id, execution.version, upto)
+        return _Start(execution, Growth(), page, more=len(page) == PAGE)
+
+    def _page(self, execution_id: str, after: int, upto: int | None) -> list[Recorded]:
+        return self._log.read(execution_id, after=after, upto=upto, limit=PAGE)
+
+    def _nearest(self, execution_id: str, *, upto: int | None, time: int | None = None) -> Checkpoint | None:
+        if self._checkpoints is None:
+            return None
+        try:
+            return self._checkpoints.nearest(execution_id, upto=upto, time=time)
+        except StoreUnavailable as error:
+            logger.warning("%s is folded without its checkpoints: %s", execution_id, error.message)
+            return None
+
+    def _forget(self, execution_id: str) -> None:
+        """Throw away checkpoints that do not fit the log, or are damaged."""
+        logger.warning("The checkpoints of %s do not fit its log, and are thrown away.", execution_id)
+        if self._checkpoints is None or self._writer is None:
+            return
+        try:
+            self._checkpoints.forget(execution_id)
+        except StoreUnavailable as error:
+            logger.warning("The checkpoints of %s can't be thrown away: %s", execution_id, error.message)
+
+
+def _follows(recorded: Recorded, before: Recorded) -> bool:
+    return isinstance(recorded.event, CONSEQUENCES) and recorded.event.time == before.event.time
