@@ -9,6 +9,7 @@ import msgspec
 
 from domain.comparison import kind
 from domain.expression_errors import undefined_reference
+from domain.layers import Layers
 from domain.paths import MISSING, Path, format_path, get
 from domain.problems import nearest
 
@@ -31,6 +32,8 @@ def look_up(root: str, path: Path) -> Find:
             value = scope.names.get(root, MISSING) if scope.names else MISSING
             if value is MISSING:
                 value = getattr(scope, root)
+            if isinstance(value, Layers) and not path:
+                return value.whole()
             return MISSING if value is msgspec.UNSET else get(value, path)
 
         return find_root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -10,18 +11,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from application.checkpointing import fold_format
 from application.engine import Engine, EngineSettings
-from application.ports import EventLog, Nodes, Views
+from application.folds import Folds
+from application.ports import EventLog, Nodes, StoreUnavailable, Views
 from application.programs import Programs
 from application.queries import Queries
 from application.service import Service
 from domain.secrets import unusable
+from infrastructure.memory_checkpoints import MemoryCheckpoints
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
 from infrastructure.nodes.addresses import HostPatterns
 from infrastructure.nodes.library import standard_registry
 from infrastructure.nodes.outside import Outside
 from infrastructure.sources import excerpt, locate
+from infrastructure.sqlite_checkpoints import open_checkpoints
 from infrastructure.sqlite_log import open_log
 from infrastructure.sqlite_views import open_views
 from infrastructure.system import SystemClock, TimeSortedIds, check_schema
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from infrastructure.nodes.ai_endpoint import AiEndpoint
     from infrastructure.nodes.mail import MailServer
 
+logger = logging.getLogger("clew.store")
 Made = TypeVar("Made")
 
 __all__ = ["Reader", "excerpt", "library_nodes", "locate", "make_nodes", "make_service", "open_reader"]
@@ -40,14 +46,16 @@ __all__ = ["Reader", "excerpt", "library_nodes", "locate", "make_nodes", "make_s
 class Reader:
     """The questions that can be asked of a store without driving it; close it after use."""
 
-    def __init__(self, log: EventLog, views: Views, queries: Queries, nodes: Nodes) -> None:
+    def __init__(self, log: EventLog, views: Views, queries: Queries, nodes: Nodes, *, folds: Folds) -> None:
         self.queries = queries
         self.nodes = nodes
         self._log = log
         self._views = views
+        self._folds = folds
 
     def close(self) -> None:
         """Release the store."""
+        self._folds.close()
         self._views.close()
         self._log.close()
 
@@ -78,6 +86,7 @@ def make_service(settings: Settings) -> Service:
     tables = TableStore(_tables_path(settings))
     nodes = make_nodes(settings, tables=tables)
     log, views = _open(settings)
+    folds = _folds(settings, log)
     programs = Programs(log, nodes, settings.limits)
 
     def make_engine(committed: Callable[[int], None]) -> Engine:
@@ -96,9 +105,18 @@ def make_service(settings: Settings) -> Service:
             ),
             secrets=secrets,
             committed=committed,
+            folds=folds,
         )
 
-    return Service(log=log, views=views, nodes=nodes, programs=programs, make_engine=make_engine, release=tables.close)
+    return Service(
+        log=log,
+        views=views,
+        nodes=nodes,
+        programs=programs,
+        make_engine=make_engine,
+        release=tables.close,
+        folds=folds,
+    )
 
 
 def open_reader(settings: Settings) -> Reader:
@@ -114,7 +132,9 @@ def open_reader(settings: Settings) -> Reader:
         except BaseException:
             log.close()
             raise
-    return Reader(log, views, Queries(log, views, Programs(log, nodes, settings.limits), nodes), nodes)
+    folds = _folds(settings, log, read_only=True)
+    queries = Queries(log, views, Programs(log, nodes, settings.limits), nodes, folds=folds)
+    return Reader(log, views, queries, nodes, folds=folds)
 
 
 def _open(settings: Settings) -> tuple[EventLog, Views]:
@@ -131,6 +151,24 @@ def _open(settings: Settings) -> tuple[EventLog, Views]:
             for part in ("", "-wal", "-shm"):
                 path.with_name(path.name + part).unlink(missing_ok=True)
         raise
+
+
+def _folds(settings: Settings, log: EventLog, *, read_only: bool = False) -> Folds:
+    """Folding from a log, with the checkpoints beside it: without them where they can't be used, for all can be done so."""
+    path = settings.store_path
+    if path is None:
+        return Folds(log, MemoryCheckpoints())
+    try:
+        checkpoints = open_checkpoints(checkpoints_path(path), fold_format(), read_only=read_only)
+    except StoreUnavailable as error:
+        logger.warning("No checkpoints are used: %s", error.message)
+        return Folds(log)
+    return Folds(log, checkpoints, keeps=not read_only)
+
+
+def checkpoints_path(log_path: Path) -> Path:
+    """Where the checkpoints of a log are: beside it."""
+    return log_path.with_name(f"{log_path.stem}-checkpoints{log_path.suffix}")
 
 
 def views_path(log_path: Path) -> Path:
