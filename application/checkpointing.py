@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from threading import Condition, Thread
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -24,7 +23,7 @@ APART: Final = 128
 MAX_WAITING: Final = 256
 """Checkpoints waiting to be written."""
 MAX_WAITING_BYTES: Final = 32 * 1_048_576
-"""Their size in bytes, by estimate. What comes when this is reached is dropped."""
+"""Their size together. What comes when this is reached is dropped."""
 STOP_S: Final = 2.0
 """How long a stop waits for those that are waiting."""
 SEAL_BYTES: Final = 16
@@ -88,43 +87,38 @@ class Growth:
 
     @property
     def outweighs(self) -> bool:
-        """Whether it is time for a checkpoint: so all of them together are never larger than the history."""
+        """Whether it is time for a checkpoint: so all of them together are hardly larger than the history."""
         return self.events >= APART and self.bytes >= self.size
 
-    def restart(self) -> None:
-        """There is a checkpoint now (`size` is known when it is encoded)."""
+    def restart(self, size: int) -> None:
+        """There is a checkpoint now, of so many bytes."""
+        self.size = size
         self.events = self.bytes = 0
 
 
-class _Offer(NamedTuple):
-    execution: Execution
-    hash: bytes
-    growth: Growth
-
-
 class CheckpointWriter:
-    """Encodes and writes checkpoints on a thread of its own, so that nobody waits for them.
+    """Writes checkpoints on a thread of its own, so that nobody waits for them.
 
     What it has no room for, or can't write, is dropped: an execution without a checkpoint is only folded for longer.
     """
 
     def __init__(self, checkpoints: Checkpoints) -> None:
         self._checkpoints = checkpoints
-        self._waiting: deque[_Offer] = deque()
+        self._waiting: list[Checkpoint] = []
         self._bytes = 0
         self._changed = Condition()
         self._is_busy = False
         self._stopping = False
         self._thread: Thread | None = None
 
-    def offer(self, execution: Execution, hash_: bytes, growth: Growth) -> bool:
-        """Write a checkpoint of an execution as it is durable, and note its size in `growth`. False: there is no room."""
+    def offer(self, checkpoint: Checkpoint) -> bool:
+        """Have a checkpoint written. False: there is no room for it."""
         with self._changed:
-            full = len(self._waiting) >= MAX_WAITING or self._bytes + execution.weight > MAX_WAITING_BYTES
-            if self._stopping or (full and self._waiting):
+            full = self._waiting and self._bytes + len(checkpoint.fold) > MAX_WAITING_BYTES
+            if self._stopping or full or len(self._waiting) >= MAX_WAITING:
                 return False
-            self._waiting.append(_Offer(execution, hash_, growth))
-            self._bytes += execution.weight
+            self._waiting.append(checkpoint)
+            self._bytes += len(checkpoint.fold)
             if self._thread is None:
                 self._thread = Thread(target=self._write_all, name="clew-checkpoints", daemon=True)
                 self._thread.start()
@@ -147,26 +141,18 @@ class CheckpointWriter:
     def _write_all(self) -> None:
         while batch := self._next():
             try:
-                self._write(batch)
+                self._checkpoints.put(batch)
             except StoreUnavailable as error:
                 logger.warning("%d checkpoints are not kept: %s", len(batch), error.message)
             except Exception:  # the thread must outlive whatever is wrong with one of them
                 logger.exception("%d checkpoints are not kept", len(batch))
 
-    def _next(self) -> list[_Offer]:
+    def _next(self) -> list[Checkpoint]:
         """What is waiting; nothing when it is time to end."""
         with self._changed:
             self._is_busy = False
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._waiting or self._stopping)
-            batch = list(self._waiting)
-            self._waiting.clear()
-            self._bytes = 0
+            batch, self._waiting, self._bytes = self._waiting, [], 0
             self._is_busy = bool(batch)
             return batch
-
-    def _write(self, batch: list[_Offer]) -> None:
-        encoded = [checkpoint_of(each.execution, each.hash) for each in batch]
-        for each, checkpoint in zip(batch, encoded, strict=True):
-            each.growth.size = len(checkpoint.fold)
-        self._checkpoints.put(encoded)

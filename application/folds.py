@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from itertools import takewhile
 from typing import Final, NamedTuple
 
-from application.checkpointing import CheckpointWriter, Growth, restored
+from application.checkpointing import CheckpointWriter, Growth, checkpoint_of, restored
 from application.ports import Checkpoint, Checkpoints, EventLog, Recorded, StoreUnavailable
 from application.reading import execution_event
 from domain.errors import NotFound
@@ -16,6 +18,8 @@ from domain.execution import Execution
 logger = logging.getLogger("clew.checkpoints")
 PAGE: Final = 512
 """Events that are read at once: a long history is never in memory whole."""
+AT_ONCE: Final = 16
+"""Events in which the end of a command's is looked for at once: there are seldom more than five."""
 CONSEQUENCES: Final = (Resumed, ChildObserved, StateUpdated, EdgeTaken, Completed, Failed)
 """What a command can lead to besides the event that has its key."""
 
@@ -69,8 +73,12 @@ class Folds:
 
     def keep(self, execution: Execution, hash_: bytes, growth: Growth) -> None:
         """Have a checkpoint written of an execution whose newest event is durable, and has this hash."""
-        if self._writer is not None and self._writer.offer(execution, hash_, growth):
-            growth.restart()
+        if self._writer is None:
+            return
+        # Encoded here, though often on the engine's loop: it is quick, and nothing else could run beside it anyway.
+        checkpoint = checkpoint_of(execution, hash_)
+        self._writer.offer(checkpoint)
+        growth.restart(len(checkpoint.fold))  # if it was dropped, the next one is kept
 
     def version_at(self, execution_id: str, time: int, *, upto: int) -> int:
         """The last version, up to one, that is not after a time; 0 when all of them are."""
@@ -94,15 +102,17 @@ class Folds:
 
         Those of a command's events that follow the one with the key have its time, and end a wait.
         """
-        page = self._page(execution_id, version - 1, None)
-        last = page[0]
-        while page:
-            for recorded in page:
-                if recorded.version > version and not _follows(recorded, last):
-                    return self.load(execution_id, upto=last.version)
-                last = recorded
-            page = self._page(execution_id, last.version, None) if len(page) == PAGE else []
+        last = self._log.read(execution_id, after=version - 1, limit=1)[0]
+        while page := self._log.read(execution_id, after=last.version, limit=AT_ONCE):
+            following = list(takewhile(partial(_follows, last), page))
+            last = following[-1] if following else last
+            if len(following) < len(page):
+                break
         return self.load(execution_id, upto=last.version)
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until the checkpoints that are waiting are written. False: that takes longer."""
+        return self._writer is None or self._writer.drain(timeout_s)
 
     def close(self) -> None:
         """Write what is waiting, and release the checkpoints."""
@@ -150,5 +160,5 @@ class Folds:
             logger.warning("The checkpoints of %s can't be thrown away: %s", execution_id, error.message)
 
 
-def _follows(recorded: Recorded, before: Recorded) -> bool:
+def _follows(before: Recorded, recorded: Recorded) -> bool:
     return isinstance(recorded.event, CONSEQUENCES) and recorded.event.time == before.event.time

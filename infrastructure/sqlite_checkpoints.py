@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("clew.store")
 CHECKPOINTS: Final = sqlite_files.Identity("the checkpoints", 0x436C6543, 1)
-DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+"""What SQLite says of a file that is not as it was written; of one without our tables it says just `error`."""
 COLUMNS: Final = "execution_id, version, time, hash, fold"
 TABLES: Final = (
     "CREATE TABLE checkpoints (execution_id TEXT NOT NULL, version INTEGER NOT NULL, time INTEGER NOT NULL, "
@@ -147,6 +148,9 @@ class SqliteCheckpoints(Checkpoints):
     def _open_reader(self) -> sqlite3.Connection | None:
         if not self._path.exists():
             return None
+        if self._read_only:  # else whoever writes has looked
+            found = sqlite_files.read_header(self._path, CHECKPOINTS, mode="ro")
+            sqlite_files.refuse_newer(self._path, found, CHECKPOINTS)
         connection = _connect(self._path, "ro")
         with _closed_on_failure(connection):
             sqlite_files.prepare_reader(connection)

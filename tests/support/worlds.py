@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from application.engine import Engine, EngineSettings
+from application.folds import Folds
 from application.ports import Append, Recorded, StoreUnavailable, Summary, VersionConflict
 from application.programs import Programs
 from application.reading import execution_event, load
@@ -126,6 +127,7 @@ async def world(
     settings: EngineSettings | None = None,
     secrets: dict[str, str] | None = None,
     unfinished: Iterable[Summary] = (),
+    folds: Folds | None = None,
 ) -> AsyncIterator[World]:
     """A started engine, stopped at the end."""
     log, clock = log or MemoryLog(), clock or ManualClock()
@@ -139,6 +141,7 @@ async def world(
         programs=Programs(log, nodes, settings.limits),
         settings=settings,
         secrets=secrets,
+        folds=folds,
     )
     await engine.start(unfinished)
     try:
