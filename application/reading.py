@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from application.ports import EventLog, Recorded
 from domain.errors import NotFound
-from domain.events import (
-    CommandKey,
-    Completed,
-    DefinitionStored,
-    EdgeTaken,
-    ExecutionEvent,
-    Failed,
-    Resumed,
-    StateUpdated,
-    WorkflowPublished,
-)
+from domain.events import DefinitionStored, ExecutionEvent, WorkflowPublished
 from domain.evolve import evolve
 from domain.execution import Execution
 
@@ -37,21 +27,3 @@ def load(log: EventLog, execution_id: str, *, upto: int | None = None, base: Exe
     if not execution.version:
         raise NotFound(f"There is no execution {execution_id!r}.")
     return execution
-
-
-def after_command(log: EventLog, execution_id: str, key: CommandKey) -> Execution:
-    """An execution as the command that came with `key` left it: what whoever sends it again is to be answered.
-
-    Those of a command's events that follow the one with the key have its time, and end a wait. Raises NotFound.
-    """
-    history = log.read(execution_id)
-    at = next((index for index, one in enumerate(history) if getattr(one.event, "key", None) == key), None)
-    if at is None:
-        raise NotFound(f"{execution_id} has no command with the key {key.key!r}.")
-    last = history[at]
-    for recorded in history[at + 1 :]:
-        follows = isinstance(recorded.event, Resumed | StateUpdated | EdgeTaken | Completed | Failed)
-        if not follows or recorded.event.time != last.event.time:
-            break
-        last = recorded
-    return load(log, execution_id, upto=last.version)

@@ -15,6 +15,7 @@ from domain.errors import Refused, Unacceptable
 from domain.events import NodeStarted, Resumed, SignalReceived, Suspended
 from domain.evolve import fold
 from domain.execution import Execution
+from domain.layers import Layers
 from domain.limits import Limits
 from domain.position import Branch, Visit, WaitFor
 from infrastructure.system import check_schema
@@ -207,7 +208,7 @@ class Side:
             for address, wait in waits.items()
         }
         branches = {"later": Branch(address=Y, visit=visits[Y]), "": Branch(address=X, visit=visits[X])}
-        self.execution = Execution(id="e", status="suspended", branches=branches, visits={X: 1, Y: 1})
+        self.execution = Execution(id="e", status="suspended", branches=branches, visits=Layers({X: 1, Y: 1}))
         self.taken: list[tuple[str, Any]] = []
 
     def told(self, kind: type[Any], **fields: Any) -> Side:

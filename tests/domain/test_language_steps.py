@@ -97,7 +97,7 @@ def test_a_setter_has_no_name(key: str) -> None:
     (event,) = [event for event in ran.events if isinstance(event, NodeStarted)]
     assert (event.step, event.node, event.address) == ("", "", "/workflow/0/" + key.replace("~", "~0"))
     (taken,) = [event for event in ran.events if isinstance(event, EdgeTaken)]
-    assert (taken.edge, taken.output, ran.execution.outputs) == (None, taken.output, {})
+    assert (taken.edge, taken.output, ran.execution.outputs.whole()) == (None, taken.output, {})
     assert ran.state.keys() == {"n", "a"}
 
 
