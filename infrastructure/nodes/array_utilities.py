@@ -10,7 +10,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.paths import MISSING, get
 from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, items_of, notes, taken
 from infrastructure.nodes.chance import shuffled
-from infrastructure.nodes.companions import companion, whole
+from infrastructure.nodes.companions import at_least, companion, whole
 from infrastructure.nodes.derived_fields import DerivedFieldNode
 from infrastructure.nodes.fields import check_work, field
 from infrastructure.nodes.needs import need
@@ -84,6 +84,12 @@ class ArrayUtilities(DerivedFieldNode):
     )
 
     needs = (need("compareArray", operation=("difference", "intersection", "union")),)
+    trials = (
+        at_least(1, "chunkSize", operation="chunk"),
+        at_least(0, "depth", operation="flatten"),
+        at_least(0, "count", operation=("first", "last")),
+        at_least(0, "sampleSize", operation="sample"),
+    )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Do one operation."""

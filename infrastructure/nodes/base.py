@@ -12,6 +12,7 @@ from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge, EdgeInfo, NodeMetadata, WorkflowNode
 from domain.parameters import has_type, kind_of, type_names
 from infrastructure.nodes.needs import Need, Step, unmet
+from infrastructure.nodes.trials import Trial, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,17 +92,18 @@ def notes(text: str) -> tuple[str, ...]:
 
 
 class NeedingNode(WorkflowNode):
-    """A node that knows which of its parameters ask for others."""
+    """A node that knows which of its parameters ask for others, and what it would refuse of them."""
 
     needs: ClassVar[tuple[Need, ...]] = ()
+    trials: ClassVar[tuple[Trial, ...]] = ()
 
     def doubts(
         self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
     ) -> Iterable[tuple[str, str]]:
-        """What the step needs and does not give."""
+        """What the step needs and does not give, and what can't be used of it."""
         del routed
         step = Step(literals, given, self.metadata.parameters or {})
-        return [("", sentence) for sentence in unmet(self.needs, step)]
+        return [*(("", sentence) for sentence in unmet(self.needs, step)), *refused(self.trials, step)]
 
 
 class LibraryNode(NeedingNode):

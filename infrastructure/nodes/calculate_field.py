@@ -16,9 +16,10 @@ from domain.patches import apply, assignment
 from domain.paths import MISSING, Path, get
 from domain.scope import NOTHING, Scope
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, example, invalid, notes, shown, taken
-from infrastructure.nodes.formulas import compile_formula
+from infrastructure.nodes.formulas import Formula, compile_formula
 from infrastructure.nodes.rounding import precision_of, rounded
 from infrastructure.nodes.state_fields import path_of
+from infrastructure.nodes.trials import trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,6 +94,8 @@ class CalculateField(LibraryNode):
             "defaultValue": Parameter(default=None, description="Of use_default."),
         },
     )
+
+    trials = (trial("calculations", attempt=lambda config: _try(_calculations(config)), onError="stop"),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Calculate."""
@@ -202,18 +205,30 @@ def _calculation(entry: Any, where: str) -> _Calculation:
 
 def _result(calculation: _Calculation, draft: _Draft) -> int | float:
     """What the formula gives. Raises StepFailure for one that does not compile, a field that is no number, and so on."""
-    try:
-        formula = compile_formula(calculation.formula)
-    except InvalidExpression as error:
-        details = {**(error.details or {}), "formula": calculation.formula}
-        info = ErrorInfo(type="validation", code="INVALID_EXPRESSION", message=error.message, details=details)
-        raise StepFailure(info) from error
+    formula = _formula(calculation)
     names = {name: _operand(written, draft.find(path)) for name, written, path in formula.fields}
     state = draft.whole() if formula.expression.static_reads() else NOTHING
     result = formula.expression.evaluate(Scope(state=state, names=names))
     if not is_number(result):
         raise invalid(f"the formula gives {shown(result)}, which is not a number", parameter="formula")
     return finish(result, "formula") if calculation.places is None else rounded(result, calculation.places)
+
+
+def _try(calculations: list[_Calculation]) -> None:
+    for each in calculations:
+        try:
+            _formula(each)
+        except StepFailure as failure:
+            raise StepFailure(_located(failure.error, each)) from failure
+
+
+def _formula(calculation: _Calculation) -> Formula:
+    try:
+        return compile_formula(calculation.formula)
+    except InvalidExpression as error:
+        details = {**(error.details or {}), "formula": calculation.formula}
+        info = ErrorInfo(type="validation", code="INVALID_EXPRESSION", message=error.message, details=details)
+        raise StepFailure(info) from error
 
 
 def _operand(written: str, value: Any) -> int | float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infrastructure.nodes.base import invalid
+from infrastructure.nodes.trials import Trial, trial
 
 
 def companion(config: Mapping[str, Any], name: str, asked_by: str) -> Any:
@@ -21,3 +22,8 @@ def whole(config: Mapping[str, Any], name: str, *, least: int) -> int:
     if value < least:
         raise invalid(f"{name} is at least {least}, not {config[name]}", parameter=name)
     return value
+
+
+def at_least(least: int, name: str, **when: str | tuple[str, ...]) -> Trial:
+    """The trial of a parameter that is such a number."""
+    return trial(name, attempt=lambda config: whole(config, name, least=least), **when)

@@ -124,6 +124,13 @@ def compile_conditions(conditions: Any, *, match_mode: str = "all", where: str =
     return lambda item: decide(test(item) for test in tests)
 
 
+def try_conditions(conditions: Any, *, where: str = "conditions") -> None:
+    """As `compile_conditions`, for what has no patterns in it: to compile them may take a while."""
+    each = conditions if isinstance(conditions, list) else []
+    if not any(isinstance(one, dict) and one.get("operation") == "regex" for one in each):
+        compile_conditions(conditions, where=where)
+
+
 def _folded(tests: list[Test], joins: list[str | None]) -> Test:
     def fold(item: Any) -> bool:
         result = tests[0](item)

@@ -18,6 +18,7 @@ from infrastructure.nodes.base import LIBRARY_VERSION, as_text, example, invalid
 from infrastructure.nodes.connecting import ExchangeFailed, Resolve, resolve_host
 from infrastructure.nodes.exchange import Door, Request, Response
 from infrastructure.nodes.outward import OutwardNode, timeout_s
+from infrastructure.nodes.trials import trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,6 +117,8 @@ class FetchApi(OutwardNode):
 
     def __init__(self, allowed: HostPatterns | None = None, *, resolve: Resolve = resolve_host) -> None:
         self._door = Door(allowed if allowed is not None else HostPatterns(), resolve=resolve)
+
+    trials = (*OutwardNode.trials, trial("url", attempt=lambda config: _url(config["url"], {})))
 
     async def reach(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Make one request."""

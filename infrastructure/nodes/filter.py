@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, items_of, notes, taken
-from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions
+from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions, try_conditions
+from infrastructure.nodes.trials import trial
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -77,6 +78,8 @@ class Filter(LibraryNode):
             ),
         },
     )
+
+    trials = (trial("conditions", attempt=lambda config: try_conditions(config["conditions"])),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Split."""

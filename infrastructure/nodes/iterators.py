@@ -14,6 +14,8 @@ from domain.node import Answer, Edge, Fork, NodeMetadata, Parameter, Pass
 from domain.operators import finish
 from domain.position import pass_data
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, taken
+from infrastructure.nodes.companions import at_least, whole
+from infrastructure.nodes.trials import trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -207,6 +209,7 @@ class Range(Iterator):
     )
     original_edge = "current_step"
     position_keys = ("as", "indexAs")
+    trials = (trial("step", attempt=lambda config: passes(0, 1, config["step"])),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """The next number."""
@@ -269,12 +272,11 @@ class Batch(Iterator):
         resolved_at="entry",
     )
     position_keys = ("as", "indexAs")
+    trials = (at_least(1, "size"),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """The next group."""
-        items, size = config["items"], int(config["size"])
-        if size < 1:
-            raise invalid(f"size is at least 1, not {size}", parameter="size")
+        items, size = config["items"], whole(config, "size", least=1)
         index, total = index_of(context), -(-len(items) // size)
         if index >= total:
             return finished(context, total)

@@ -98,14 +98,19 @@ def by_expression(context: ExecutionContext, config: Mapping[str, Any], data: An
 
 
 def _evaluated(context: ExecutionContext, source: str, data: Any) -> Any:
+    expression = custom_validator(source)
+    state = context.state.whole() if expression.static_reads() else NOTHING
+    return expression.evaluate(Scope(state=state, input=context.previous, names={"data": data}))
+
+
+def custom_validator(source: str) -> Expression:
+    """The expression over `data`, compiled. Raises `INVALID_EXPRESSION`."""
     try:
-        expression = _compiled(source)
+        return _compiled(source)
     except InvalidExpression as error:
         message = f"customValidator: {error.message}"
         info = ErrorInfo(type="validation", code="INVALID_EXPRESSION", message=message, details=error.details)
         raise StepFailure(info) from error
-    state = context.state.whole() if expression.static_reads() else NOTHING
-    return expression.evaluate(Scope(state=state, input=context.previous, names={"data": data}))
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, items_of, taken
-from infrastructure.nodes.companions import whole
+from infrastructure.nodes.companions import at_least, whole
 
 if TYPE_CHECKING:
     from domain.context import ExecutionContext
@@ -46,6 +46,8 @@ class Limit(LibraryNode):
             ),
         },
     )
+
+    trials = (at_least(1, "maxItems"),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Cut."""

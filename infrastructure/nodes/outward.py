@@ -9,6 +9,7 @@ from domain.durations import milliseconds
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import Answer, Edge
 from infrastructure.nodes.base import NeedingNode, completed, invalid
+from infrastructure.nodes.trials import Trial, trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +17,24 @@ if TYPE_CHECKING:
     from domain.context import ExecutionContext
 
 
+def timeout_s(config: Mapping[str, Any]) -> float | None:
+    """The parameter `timeout` in seconds; None without one. Raises `INVALID_PARAMETER`."""
+    if "timeout" not in config:
+        return None
+    try:
+        found = milliseconds(config["timeout"])
+    except ValueError as error:
+        raise invalid(f"timeout: {error}", parameter="timeout") from error
+    if found == 0:
+        raise invalid("timeout is more than 0", parameter="timeout")
+    return found / 1000
+
+
 class OutwardNode(NeedingNode):
     """A node of the library that waits without a thread. What fails in `reach` is returned on the `error` edge."""
 
     keeps_config: ClassVar[bool] = True
+    trials: ClassVar[tuple[Trial, ...]] = (trial("timeout", attempt=timeout_s),)
 
     async def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Check the parameters, reach out, and return what goes wrong on the `error` edge."""
@@ -42,16 +57,3 @@ class OutwardNode(NeedingNode):
     @abstractmethod
     async def reach(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Do the work of one visit."""
-
-
-def timeout_s(config: Mapping[str, Any]) -> float | None:
-    """The parameter `timeout` in seconds; None without one. Raises `INVALID_PARAMETER`."""
-    if "timeout" not in config:
-        return None
-    try:
-        found = milliseconds(config["timeout"])
-    except ValueError as error:
-        raise invalid(f"timeout: {error}", parameter="timeout") from error
-    if found == 0:
-        raise invalid("timeout is more than 0", parameter="timeout")
-    return found / 1000

@@ -14,6 +14,7 @@ from domain.scope import NOTHING, Scope
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, as_text, example, invalid, notes, shown, taken
 from infrastructure.nodes.conditions import MATCH_MODES, compile_conditions
 from infrastructure.nodes.needs import need
+from infrastructure.nodes.trials import trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +90,7 @@ class Switch(LibraryNode):
         need("rules", mode="rules"),
         need("expression", mode="expression"),
     )
+    trials = (trial("expression", attempt=lambda config: _tried(config["expression"]), mode="expression"),)
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Pick."""
@@ -158,16 +160,25 @@ def _is_edge(text: str) -> bool:
     return bool(_PLAIN_NAME.fullmatch(text)) and _CONSTANTS.isdisjoint(text.split("-"))
 
 
+def _tried(text: Any) -> None:
+    if isinstance(text, str) and not _is_edge(text):
+        _expression(text)
+
+
 def _evaluate(context: ExecutionContext, source: str, item: Any) -> Any:
+    expression = _expression(source)
+    state = context.state.whole() if expression.static_reads() else NOTHING
+    return expression.evaluate(Scope(state=state, input=context.previous, names={"item": item}))
+
+
+def _expression(source: str) -> Expression:
     try:
-        expression = _compiled(source)
+        return _compiled(source)
     except InvalidExpression as error:
         info = ErrorInfo(
             type="validation", code="INVALID_EXPRESSION", message=f"expression: {error.message}", details=error.details
         )
         raise StepFailure(info) from error
-    state = context.state.whole() if expression.static_reads() else NOTHING
-    return expression.evaluate(Scope(state=state, input=context.previous, names={"item": item}))
 
 
 @lru_cache(maxsize=256)

@@ -10,8 +10,9 @@ from domain.durations import iso, microseconds
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, notes, taken
 from infrastructure.nodes.conversions import parse_json
-from infrastructure.nodes.judgements import by_expression, by_schema
+from infrastructure.nodes.judgements import by_expression, by_schema, custom_validator
 from infrastructure.nodes.needs import need
+from infrastructure.nodes.trials import trial
 from infrastructure.nodes.validations import FIELD_CHECKS, ROOT, Failure, check_fields, failure
 
 if TYPE_CHECKING:
@@ -88,6 +89,14 @@ class ValidateData(LibraryNode):
         need("customValidator", validationType="custom"),
         *(need(name, validationType=kind) for kind, (name, _) in FIELD_CHECKS.items()),
     )
+    trials = (
+        trial("customValidator", attempt=lambda config: _tried(config["customValidator"]), validationType="custom"),
+        *(
+            trial(name, attempt=compiled, validationType=kind)
+            for kind, (name, compiled) in FIELD_CHECKS.items()
+            if kind != "pattern"  # compiling patterns may take a while, and validation has to be quick
+        ),
+    )
 
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Validate."""
@@ -143,6 +152,11 @@ def _parsed(data: Any) -> tuple[Any, Iterator[Failure]]:
     if isinstance(found, (dict, list)):
         return found, iter(())
     return None, iter((failure(ROOT, f"{kind(found)} is no object or list", data),))
+
+
+def _tried(text: Any) -> None:
+    if isinstance(text, str):
+        custom_validator(text)
 
 
 def _failures(context: ExecutionContext, config: Mapping[str, Any], data: Any) -> Iterator[Failure]:

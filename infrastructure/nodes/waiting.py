@@ -10,6 +10,7 @@ from domain.durations import microseconds, milliseconds
 from domain.node import Answer, NodeMetadata, Parameter, Park
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, shown, taken
 from infrastructure.nodes.instants import instant, not_an_instant
+from infrastructure.nodes.trials import trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,11 +55,39 @@ def _schema(config: Mapping[str, Any]) -> Any:
     return schema
 
 
+def _looks_sound(config: Mapping[str, Any]) -> None:
+    """`_schema` without compiling it: of the patterns in it, that may take a while."""
+    try:
+        jsonschema_rs.meta.validate(config["schema"])
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise invalid(f"schema is not a JSON Schema: {reason}", parameter="schema") from error
+
+
 def _text(config: Mapping[str, Any], name: str) -> str:
     text: str = config[name]
     if not text:
         raise invalid(f"{name} can't be empty", parameter=name)
     return text
+
+
+def _texts(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = config[name]
+    for value in values:
+        if not isinstance(value, str) or not value:
+            raise invalid(f"{name} is a list of texts, not of {shown(value)}", parameter=name)
+    return tuple(values)
+
+
+def _choices(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Each is an edge, so none may be one that the step has anyway."""
+    choices = _texts(config, "choices")
+    if not choices or len(set(choices)) < len(choices):
+        raise invalid("choices is a list of at least one choice, each named once", parameter="choices")
+    taken = [choice for choice in choices if choice in _RESERVED]
+    if taken:
+        raise invalid(f"{taken[0]} can't be a choice: it is an edge of its own", parameter="choices")
+    return choices
 
 
 class Wait(LibraryNode):
@@ -143,6 +172,8 @@ class Signal(LibraryNode):
         },
     )
 
+    trials = (trial("name", attempt=lambda config: _text(config, "name")), trial("schema", attempt=_looks_sound))
+
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Park."""
         name = _text(config, "name")
@@ -151,7 +182,8 @@ class Signal(LibraryNode):
     def doubts(
         self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
     ) -> Iterator[tuple[str, str]]:
-        """A timeout that is no duration."""
+        """A timeout that is no duration, and what the visit would refuse."""
+        yield from super().doubts(literals, given=given, routed=routed)
         yield from bad_duration(literals, "timeout")
 
 
@@ -201,6 +233,13 @@ class Approval(LibraryNode):
         },
     )
 
+    trials = (
+        trial("title", attempt=lambda config: _text(config, "title")),
+        trial("choices", attempt=_choices),
+        trial("assignees", attempt=lambda config: _texts(config, "assignees")),
+        trial("schema", attempt=_looks_sound),
+    )
+
     def run(self, context: ExecutionContext, config: dict[str, Any]) -> Answer:
         """Park."""
         about = {
@@ -220,28 +259,10 @@ class Approval(LibraryNode):
     def doubts(
         self, literals: Mapping[str, Any], *, given: frozenset[str], routed: frozenset[str]
     ) -> Iterator[tuple[str, str]]:
-        """Edges that nobody can choose, and a timeout that is no duration."""
+        """Edges that nobody can choose, a timeout that is no duration, and what the visit would refuse."""
+        yield from super().doubts(literals, given=given, routed=routed)
         yield from bad_duration(literals, "timeout")
         choices = literals.get("choices", ["approve", "reject"] if "choices" not in given else None)
         if isinstance(choices, list):
             for edge in sorted(routed - {choice for choice in choices if isinstance(choice, str)} - {*_RESERVED}):
                 yield f"{edge}?", f"{edge!r} is not one of the choices, so that nobody can take this edge."
-
-
-def _texts(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    values = config[name]
-    for value in values:
-        if not isinstance(value, str) or not value:
-            raise invalid(f"{name} is a list of texts, not of {shown(value)}", parameter=name)
-    return tuple(values)
-
-
-def _choices(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Each is an edge, so none may be one that the step has anyway."""
-    choices = _texts(config, "choices")
-    if not choices or len(set(choices)) < len(choices):
-        raise invalid("choices is a list of at least one choice, each named once", parameter="choices")
-    taken = [choice for choice in choices if choice in _RESERVED]
-    if taken:
-        raise invalid(f"{taken[0]} can't be a choice: it is an edge of its own", parameter="choices")
-    return choices

@@ -28,6 +28,48 @@ NODES = library_nodes()
         ({"approval": {"title": "?", "choices": ["a"], "a?": {}, "approve?": {}}}, ["/workflow/0/approval/approve?"]),
         ({"approval": {"title": "?", "choices": "$.some", "x?": {}}}, []),
         (
+            {"signal": {"name": "", "schema": {"type": "strang"}}},
+            ["/workflow/0/signal/name", "/workflow/0/signal/schema"],
+        ),
+        ({"signal": {"name": "go", "schema": {"type": "string", "pattern": "a+"}}}, []),
+        ({"approval": {"title": "", "choices": []}}, ["/workflow/0/approval/title", "/workflow/0/approval/choices"]),
+        ({"approval": {"title": "?", "choices": ["error"]}}, ["/workflow/0/approval/choices"]),
+        ({"limit": {"items": [1], "maxItems": 0}}, ["/workflow/0/limit/maxItems"]),
+        ({"limit": {"items": [1], "maxItems": "$.some"}}, []),
+        ({"limit": {"items": [1], "maxItems": 1}}, []),
+        ({"range...": {"stop": 3, "step": 0}}, ["/workflow/0/range.../step"]),
+        ({"batch...": {"items": [1], "size": 0}}, ["/workflow/0/batch.../size"]),
+        (
+            {"arrayUtilities": {"items": [1], "operation": "chunk", "chunkSize": 0}},
+            ["/workflow/0/arrayUtilities/chunkSize"],
+        ),
+        ({"arrayUtilities": {"items": [1], "operation": "first", "chunkSize": 0}}, []),
+        ({"switch": {"mode": "expression", "expression": "item +"}}, ["/workflow/0/switch/expression"]),
+        ({"switch": {"mode": "expression", "expression": "item >= 8 ? 'a' : 'b'"}}, []),
+        ({"switch": {"mode": "expression", "expression": "high"}}, []),
+        ({"switch": {"rules": [], "expression": "item +"}}, []),
+        (
+            {"calculateField": {"calculations": [{"outputField": "a", "formula": "{x} +* 2"}]}},
+            ["/workflow/0/calculateField/calculations"],
+        ),
+        ({"calculateField": {"calculations": [{"outputField": "a", "formula": "{some} * 2"}]}}, []),
+        (
+            {"validateData": {"data": {}, "validationType": "custom", "customValidator": "data.a >"}},
+            ["/workflow/0/validateData/customValidator"],
+        ),
+        (
+            {"validateData": {"data": {}, "validationType": "range", "rangeValidations": [{"field": "a"}]}},
+            ["/workflow/0/validateData/rangeValidations"],
+        ),
+        (
+            {"filter": {"items": [], "conditions": [{"field": "a", "operation": "gtee", "value": 1}]}},
+            ["/workflow/0/filter/conditions"],
+        ),
+        ({"filter": {"items": [], "conditions": [{"field": "a", "operation": "gt", "value": "$.some"}]}}, []),
+        ({"fetchApi": {"url": "https://example.org", "timeout": "soon"}}, ["/workflow/0/fetchApi/timeout"]),
+        ({"fetchApi": {"url": "ftp://example.org"}}, ["/workflow/0/fetchApi/url"]),
+        ({"fetchApi": {"url": {"$secret": "HOOK"}}}, []),
+        (
             {"approval": {"title": "?", "timeout": "never", "timeout?": {}, "error?": {}}},
             ["/workflow/0/approval/timeout"],
         ),
@@ -40,3 +82,10 @@ def test_what_can_not_work_is_told_at_its_place(step: dict[str, Any], places: li
     found = [problem for problem in program.warnings if problem.code == "WILL_FAIL"]
     assert [problem.path for problem in found] == places
     assert all(problem.message.endswith(".") for problem in found)
+
+
+@pytest.mark.parametrize("conditions", [[{"field": "a", "operation": "regex", "value": "("}], [{"f": "x" * 4_000}]])
+def test_what_may_take_long_to_try_is_left_to_the_visit(conditions: list[Any]) -> None:
+    """Patterns to compile, and large parameters: a definition full of them is validated as quickly as any other."""
+    program = compile_definition(workflow({"filter": {"items": [], "conditions": conditions}}), NODES)
+    assert [problem for problem in program.warnings if problem.code == "WILL_FAIL"] == []
