@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from domain.outline import Outline, Report, StepOutline
-from domain.problems import Problem, nearest, pointer
+from domain.outline import Outline, StepOutline
+from domain.problems import Problem, pointer
+from domain.reporting import Report
 from domain.routing import Router
-from domain.scope import Scope
+from domain.value_forms import has_large_literals, literals
 
 if TYPE_CHECKING:
     from domain.node import Effect, NodeCatalog, WorkflowNode
@@ -29,7 +30,8 @@ def check_steps(
     """Report unreachable steps (errors), and everything that a person is only warned of."""
     for step, compiled in zip(outline.steps, steps, strict=True):
         _check_reachable(step, router, nodes, report)
-        _check_use(step, {**dict.fromkeys(compiled.parameters), **_literals(compiled)}, nodes, report)
+        values = {**compiled.parameters, **compiled.late}
+        _check_use(step, {**dict.fromkeys(compiled.parameters), **literals(values)}, nodes, report)
     deep = next((step for step in outline.steps if step.block.nesting > COMFORTABLE_NESTING), None)
     if deep is not None:
         message = f"Blocks are nested deeper than {COMFORTABLE_NESTING} here. Jumps to named steps read better."
@@ -72,31 +74,24 @@ def _leaves(step: StepOutline, edge: str, router: Router) -> bool:
     return route in ("$end", "$fail") or router.is_jump(step, edge)
 
 
-def _check_use(step: StepOutline, literals: dict[str, Any], nodes: NodeCatalog, report: Report) -> None:
+def _check_use(step: StepOutline, known: dict[str, Any], nodes: NodeCatalog, report: Report) -> None:
     node = nodes.find(step.node) if step.kind == "node" else None
     if node is None:
         return
     if node.metadata.iterates and not step.loop:
         message = f"{step.node} runs a body only as a loop: write its key as {step.name + '...'!r}."
         report(Problem(code="NOT_A_LOOP", path=step.address, message=message, severity="warning"))
-    if "error" not in step.routes and _effect(node, literals) == "writes":
+    if "error" not in step.routes and _effect(node, known) == "writes":
         message = f"{step.node} can change things outside and fail; an error? route would say what happens then."
         report(Problem(code="NO_ERROR_ROUTE", path=step.address, message=message, severity="warning"))
 
 
-def _effect(node: WorkflowNode, literals: dict[str, Any]) -> Effect:
+def _effect(node: WorkflowNode, known: dict[str, Any]) -> Effect:
     """What the step can do to the world, as far as its literals say; what will only be computed is null in them."""
     try:
-        return node.effect(literals)
+        return node.effect(known)
     except Exception:  # noqa: BLE001 - a stranger's node may look for what will only be computed
         return node.metadata.effect
-
-
-def _literals(step: Step) -> dict[str, Any]:
-    """The parameters that hold no reference, expression or template."""
-    nowhere = Scope(state={})
-    values = {**step.parameters, **step.late}
-    return {name: value.resolve(nowhere, []) for name, value in values.items() if value.constant}
 
 
 def _check_reads(definition: dict[str, Any], steps: tuple[Step, ...], nodes: NodeCatalog, report: Report) -> None:
@@ -113,17 +108,10 @@ def _check_reads(definition: dict[str, Any], steps: tuple[Step, ...], nodes: Nod
         if step.setter is not None:
             reads += [(step.address, key) for key in step.setter.value.static_reads()]
         for path, key in sorted(reads):
-            if key != "*" and key not in written:
+            if key != "*" and key not in written and not report.skips("warning"):
                 message = f"$.{key} is read here, but neither initialState nor any step writes it."
-                report(
-                    Problem(
-                        code="NEVER_WRITTEN",
-                        path=path,
-                        message=message,
-                        severity="warning",
-                        nearest=nearest(key, written),
-                    )
-                )
+                unwritten = Problem(code="NEVER_WRITTEN", path=path, message=message, severity="warning")
+                report(unwritten, meant=key, known=written)
 
 
 def _written_by(step: Step, nodes: NodeCatalog) -> frozenset[str] | None:
@@ -133,5 +121,6 @@ def _written_by(step: Step, nodes: NodeCatalog) -> frozenset[str] | None:
     node = nodes.find(step.node)
     if node is None:
         return None
-    keys = node.state_keys(_literals(step))
+    values = {**step.parameters, **step.late}
+    keys = None if has_large_literals(values.values()) else node.state_keys(literals(values))
     return None if keys is None else keys | output

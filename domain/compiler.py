@@ -11,40 +11,30 @@ from domain import json
 from domain.checks import check_steps
 from domain.errors import InvalidDefinition
 from domain.inner import inner_definitions
+from domain.json_text import Skeleton
 from domain.limits import Limits
 from domain.locks import with_inner_locks
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
 from domain.options import budget_of, default_retry, options_of, priority_of, rolls_back_of, settings_of
-from domain.outline import Outline, Report, StepOutline
+from domain.outline import Outline, StepOutline
 from domain.parameters import Compiled, compile_parameters
 from domain.paths import parse_path
-from domain.problems import Problem, nearest, pointer
+from domain.problems import Problem, pointer
 from domain.program import Program, RetryPolicy, Setter, Step
+from domain.reporting import Report
+from domain.room import Room
 from domain.routing import Router, continuation
-from domain.scope import Scope
 from domain.secret_references import warn_of_references
+from domain.value_forms import literals
 from domain.values import Value, compile_value
 from domain.versions import NAMED, VERSION, satisfies
 
 KNOWN_KEYS: Final = ("id", "name", "version", "workflow", "initialState", "description", "$schema", "settings")
 ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
-MAX_PROBLEMS: Final = 100
-"""Problems reported at once; past it one more says that there are others."""
 
 
-class _Problems(list[Problem]):
-    """All problems so far, errors and warnings."""
-
-    def errors(self) -> bool:
-        return any(problem.severity == "error" for problem in self)
-
-    def ordered(self) -> tuple[Problem, ...]:
-        ordered = sorted(self, key=lambda problem: problem.severity != "error")
-        if len(ordered) <= MAX_PROBLEMS:
-            return tuple(ordered)
-        message = f"{len(ordered) - MAX_PROBLEMS} more problems are not listed."
-        more = Problem(code="MORE", path="", message=message, severity=ordered[MAX_PROBLEMS].severity)
-        return (*ordered[:MAX_PROBLEMS], more)
+_Place = tuple[Any, "str | int"]
+"""The place of what holds a value, and its key there."""
 
 
 def compile_definition(
@@ -55,25 +45,25 @@ def compile_definition(
     Runs nothing. Raises InvalidDefinition with every problem at once, `known` ones (such as duplicate keys) included;
     warnings alone are in the program.
     """
-    problems = _Problems(known)
-    report = problems.append
+    report = Report(known)
     limits = limits or Limits()
     if not isinstance(definition, dict):
         report(
             Problem(code="SCHEMA", path="", message="A workflow is a JSON object with id, name, version and workflow.")
         )
-        raise InvalidDefinition(problems.ordered())
+        raise InvalidDefinition(report.problems())
     if _is_too_deep(definition, limits.definition_depth, report) or _is_too_large(definition, limits, report):
-        raise InvalidDefinition(problems.ordered())
+        raise InvalidDefinition(report.problems())
     _check_document(definition, report)
     lowered = settings_of(definition, limits, report)
     rolls_back = rolls_back_of(definition, report)
     priority = priority_of(definition, report)
     budget = budget_of(definition, report)
-    steps = _compile_steps(definition, nodes, lowered, report)
-    _check_inner(steps, nodes, limits, report)
-    if problems.errors():
-        raise InvalidDefinition(problems.ordered())
+    room = Room()
+    steps = _compile_steps(definition, nodes, lowered, report, room)
+    _check_inner(steps, nodes, limits, report, room)
+    if report.errors:
+        raise InvalidDefinition(report.problems())
     return Program(
         hash=json.digest(definition),
         id=definition["id"],
@@ -86,7 +76,7 @@ def compile_definition(
         priority=priority,
         rolls_back=rolls_back,
         budget=budget,
-        warnings=problems.ordered(),
+        warnings=report.problems(),
     )
 
 
@@ -96,28 +86,43 @@ def _check_document(definition: dict[str, Any], report: Report) -> None:
     _check_text(definition, "version", VERSION, "three numbers such as 1.0.0", report)
     if not isinstance(definition.get("initialState", {}), dict):
         report(Problem(code="SCHEMA", path="/initialState", message="initialState is an object."))
-    for key in definition:
-        if key not in KNOWN_KEYS:
-            close = nearest(key, KNOWN_KEYS)
-            message = f"{key!r} is not a key of a workflow; it is kept, and means nothing."
-            report(Problem(code="UNKNOWN_KEY", path=pointer(key), message=message, severity="warning", nearest=close))
+    report.unknown(definition, KNOWN_KEYS, _unknown_key)
 
 
-def _is_too_deep(definition: Any, limit: int, report: Report) -> bool:
+def _unknown_key(key: str) -> Problem:
+    message = f"{key!r} is not a key of a workflow; it is kept, and means nothing."
+    return Problem(code="UNKNOWN_KEY", path=pointer(key), message=message, severity="warning")
+
+
+def _is_too_deep(definition: dict[str, Any], limit: int, report: Report) -> bool:
     """Whether a value is nested too deep, which is then reported: everything after this check may recurse."""
-    level: list[tuple[str, Any]] = [("", definition)]
+    try:
+        deeper = Skeleton(json.encode(definition)).deeper_than(limit)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # not JSON, or far too deep
+        deeper = True
+    place = _first_deeper_than(definition, limit) if deeper else None
+    if place is not None:
+        report(Problem(code="TOO_DEEP", path=place, message=f"This is nested deeper than {limit} levels."))
+    return place is not None
+
+
+def _first_deeper_than(definition: Any, limit: int) -> str | None:
+    """The pointer of the first value on the first level that is one too deep."""
+    level: list[tuple[Any, _Place | None]] = [(definition, None)]
     for _ in range(limit):
         level = [
-            (place + pointer(key), value)
-            for place, container in level
+            (value, (place, key))
+            for container, place in level
             for key, value in (container.items() if isinstance(container, dict) else enumerate(container))
             if isinstance(value, (dict, list))
         ]
         if not level:
-            return False
-    message = f"This is nested deeper than {limit} levels."
-    report(Problem(code="TOO_DEEP", path=level[0][0], message=message))
-    return True
+            return None
+    place, tokens = level[0][1], []
+    while place is not None:
+        place, key = place
+        tokens.append(key)
+    return pointer(*reversed(tokens))
 
 
 def _is_too_large(definition: dict[str, Any], limits: Limits, report: Report) -> bool:
@@ -137,44 +142,45 @@ def _check_text(definition: dict[str, Any], key: str, pattern: re.Pattern[str], 
         report(Problem(code="SCHEMA", path=pointer(key), message=f"{key} is a text of {rule}."))
 
 
-def _compile_steps(definition: dict[str, Any], nodes: NodeCatalog, limits: Limits, report: Report) -> tuple[Step, ...]:
+def _compile_steps(
+    definition: dict[str, Any], nodes: NodeCatalog, limits: Limits, report: Report, room: Room
+) -> tuple[Step, ...]:
     listed = definition.get("workflow")
     if not isinstance(listed, list) or not listed:
         place = "/workflow" if "workflow" in definition else ""
         report(Problem(code="SCHEMA", path=place, message="workflow is an array of at least one step."))
         return ()
-    outline = Outline(lambda node_id: _metadata(nodes, node_id), report)
+    outline = Outline(lambda node_id: _metadata(nodes, node_id), report, room, most_steps=limits.definition_steps)
     outline.read(listed)
     router = Router(outline, nodes.names(), report)
     retry = default_retry(definition, report)
-    router.find_targets()
-    if len(outline.steps) > limits.definition_steps:
-        message = f"The workflow has {len(outline.steps):,} steps; at most {limits.definition_steps:,} are allowed."
-        report(Problem(code="TOO_MANY_STEPS", path="/workflow", message=message))
+    if not outline.has_enough():
+        router.find_targets()
+    if outline.has_enough():
         return ()
-    steps = tuple(_compile_step(step, router, nodes, limits, retry=retry, report=report) for step in outline.steps)
-    steps = tuple(with_inner_locks(step, steps) for step in steps)
+    steps = tuple(
+        _compile_step(step, router, nodes, limits, retry=retry, report=report, room=room) for step in outline.steps
+    )
+    steps = with_inner_locks(steps)
     check_steps(definition, outline, steps, router=router, nodes=nodes, report=report)
     return steps
 
 
-def _check_inner(steps: tuple[Step, ...], nodes: NodeCatalog, limits: Limits, report: Report) -> int:
+def _check_inner(steps: tuple[Step, ...], nodes: NodeCatalog, limits: Limits, report: Report, room: Room) -> int:
     """Report what is wrong with the definitions inside a definition. Gives the number of steps in all of them together,
     which may be no more than one may have.
     """
     count = len(steps)
     for path, inner in inner_definitions(steps, nodes):
-        room = replace(limits, definition_steps=limits.definition_steps - count)
-
-        def report_inside(problem: Problem, path: str = path) -> None:
-            if problem.code != "NEVER_WRITTEN":  # the step around it says what it begins with
-                report(replace(problem, path=path + problem.path))
-
-        _check_document(inner, report_inside)
-        rolls_back_of(inner, report_inside)
-        priority_of(inner, report_inside)
-        found = _compile_steps(inner, nodes, settings_of(inner, room, report_inside), report_inside)
-        count += _check_inner(found, nodes, room, report_inside)
+        if report.full:
+            break
+        left = replace(limits, definition_steps=limits.definition_steps - count)
+        inside = report.inside(path, without="NEVER_WRITTEN")  # the step around it says what it begins with
+        _check_document(inner, inside)
+        rolls_back_of(inner, inside)
+        priority_of(inner, inside)
+        found = _compile_steps(inner, nodes, settings_of(inner, left, inside), inside, room)
+        count += _check_inner(found, nodes, left, inside, room)
     return count
 
 
@@ -191,18 +197,19 @@ def _compile_step(
     *,
     retry: RetryPolicy | None,
     report: Report,
+    room: Room,
 ) -> Step:
     node = nodes.find(step.node) if step.kind == "node" else None
     compiled = Compiled({}, {}, ())
     setter = None
     if step.kind == "setter":
-        setter = _setter(step, report)
+        setter = _setter(step, report, room)
     elif node is None:
         _report_unknown_node(step, nodes, report)
     else:
         _check_version(step, node.metadata, report)
         _adopt_iterations(step, node.metadata)
-        compiled = compile_parameters(step, node.metadata, nodes.secret_names(), report)
+        compiled = compile_parameters(step, node.metadata, nodes.secret_names(), report, room)
         _check_edges(step, node.metadata, report)
         _report_doubts(step, node, {**compiled.early, **compiled.late}, report)
     return Step(
@@ -229,10 +236,10 @@ def _compile_step(
 
 def _report_unknown_node(step: StepOutline, nodes: NodeCatalog, report: Report) -> None:
     path = step.address + pointer("$node") if "$node" in step.options else step.address
-    message, close = f"There is no node {step.node!r}.", nearest(step.node, nodes.names())
+    message, meant = f"There is no node {step.node!r}.", step.node
     if not ID.fullmatch(step.node):
         message = f"{step.node!r} is not the id of a node: that is a literal of letters, digits, _ and -."
-    report(Problem(code="UNKNOWN_NODE", path=path, message=message, nearest=close))
+    report(Problem(code="UNKNOWN_NODE", path=path, message=message), meant=meant, known=nodes.names)
 
 
 def _check_version(step: StepOutline, metadata: NodeMetadata, report: Report) -> None:
@@ -252,7 +259,7 @@ def _check_version(step: StepOutline, metadata: NodeMetadata, report: Report) ->
     report(Problem(code="NODE_VERSION", path=step.address + pointer("$node"), message=message, nearest=close))
 
 
-def _setter(step: StepOutline, report: Report) -> Setter | None:
+def _setter(step: StepOutline, report: Report, room: Room) -> Setter | None:
     try:
         path = parse_path(step.key)
     except ValueError as error:
@@ -261,12 +268,8 @@ def _setter(step: StepOutline, report: Report) -> Setter | None:
     if not path:
         report(Problem(code="INVALID_PATH", path=step.address, message="$ itself can't be set: set its keys."))
         return None
-    problems: list[Problem] = []
     warn_of_references(step.value, step.address, report, where="The state", takers=[])
-    value = compile_value(step.value, path=step.address, problems=problems)
-    for problem in problems:
-        report(problem)
-    return Setter(path, value)
+    return Setter(path, compile_value(step.value, path=step.address, report=report, room=room))
 
 
 def _adopt_iterations(step: StepOutline, metadata: NodeMetadata) -> None:
@@ -277,9 +280,7 @@ def _adopt_iterations(step: StepOutline, metadata: NodeMetadata) -> None:
 
 
 def _report_doubts(step: StepOutline, node: WorkflowNode, values: dict[str, Value], report: Report) -> None:
-    nowhere = Scope(state={})
-    literals = {name: value.resolve(nowhere, []) for name, value in values.items() if value.constant}
-    for key, message in node.doubts(literals, given=frozenset(values), routed=frozenset(step.routes)):
+    for key, message in node.doubts(literals(values), given=frozenset(values), routed=frozenset(step.routes)):
         path = step.address + pointer(key) if key else step.address
         report(Problem(code="WILL_FAIL", path=path, message=message, severity="warning"))
 
@@ -292,4 +293,4 @@ def _check_edges(step: StepOutline, metadata: NodeMetadata, report: Report) -> N
         if edge and edge not in takes:
             message = f"{metadata.id} never takes the edge {edge!r}; it takes {', '.join(sorted(takes))}."
             path = step.address + pointer(edge + "?")
-            report(Problem(code="UNKNOWN_EDGE", path=path, message=message, nearest=nearest(edge, takes)))
+            report(Problem(code="UNKNOWN_EDGE", path=path, message=message), meant=edge, known=takes)

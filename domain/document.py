@@ -1,7 +1,8 @@
 """How text becomes a JSON document: strictly (RFC 8259), within limits, and with a place for every refusal.
 
-The standard decoder, which is written in C, does the reading; a place is only worked out once something is wrong.
-Nothing here recurses in Python, and nothing takes more than linear time, whatever is sent.
+Decoders that are written in C do the reading: a fast one, and where it refuses, one that says at which place. What they
+would take and we don't is looked for by patterns. Nothing here recurses in Python, and nothing takes more than linear
+time, whatever is sent.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import json
 import math
 import re
 from itertools import accumulate, compress, count, islice
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
+from domain.duplicates import Duplicate, duplicates
 from domain.errors import NotJson
+from domain.json import encode
+from domain.json_text import Skeleton
 from domain.problems import Problem, pointer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOO_LARGE = "TOO_LARGE"
 TOO_DEEP = "TOO_DEEP"
@@ -27,10 +28,12 @@ DUPLICATE_KEY = "DUPLICATE_KEY"
 SMALLEST_INTEGER = -(2**63)
 LARGEST_INTEGER = 2**64 - 1
 NUMBER_CHARACTERS = 64
+SUSPICIOUS_EXPONENT = 200  # no number of 64 characters is too large with a smaller one
+SUSPICIOUS_DIGITS = 20  # an integer with fewer, the sign among them, fits in 64 bits
 DUPLICATES_REPORTED = 100
 KEY_SHOWN = 60
 POINTERS_CHARACTERS = 65_536
-DEEPEST_LIMIT = 500  # the decoder recurses in C, bounded by the interpreter's limit of 1,000 frames
+DEEPEST_LIMIT = 128  # the decoder recurses in C, and patterns for brackets are as deep
 
 
 class JsonLimits(msgspec.Struct, frozen=True):
@@ -56,8 +59,8 @@ def parse(text: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> Any:
     """
     value, decoded = _read(text, limits)
     if decoded is not None:
-        first = next(_duplicates(decoded))
-        raise _refusal(first.message, decoded, first.offset, code=DUPLICATE_KEY)
+        first = next(duplicates(decoded))
+        raise _refusal(_twice(first, decoded), decoded, first.offset, code=DUPLICATE_KEY)
     return value
 
 
@@ -72,10 +75,11 @@ def parse_definition(text: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> tup
         return value, ()
     problems: list[Problem] = []
     room = POINTERS_CHARACTERS  # each pointer may be as long as the document: don't send it back a hundred times
-    for duplicate in islice(_duplicates(decoded), DUPLICATES_REPORTED):
+    for duplicate in islice(duplicates(decoded), DUPLICATES_REPORTED):
         path = pointer(*duplicate.tokens)
         line, column = _place(decoded, duplicate.offset)
-        problems.append(Problem(code=DUPLICATE_KEY, path=path, message=duplicate.message, line=line, column=column))
+        message = _twice(duplicate, decoded)
+        problems.append(Problem(code=DUPLICATE_KEY, path=path, message=message, line=line, column=column))
         room -= len(path)
         if room < 0:
             break
@@ -89,74 +93,122 @@ def _read(source: bytes, limits: JsonLimits) -> tuple[Any, str | None]:
             f"The text has {len(source):,} bytes; at most {limits.size:,} are taken.", line=1, column=1, code=TOO_LARGE
         )
     text = _utf8(source)
+    skeleton = Skeleton(source)
+    unfit = [_first_too_deep(skeleton, limits.depth), _first_long_number(skeleton), _first_overflow(skeleton)]
+    if any(unfit):
+        _refuse([*unfit, _first_constant(skeleton)], source, text, skeleton)
     try:
-        if source.count(b"[") + source.count(b"{") > limits.depth:
-            _check_depth(source, text, limits.depth)
-        doubled: list[str] = []
-        value = _decoder(doubled).decode(text)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise _syntax_refusal(error.msg, text, error.pos) from None
-    except _NumberRefused as refused:
-        raise _refusal(refused.message, text, _number_offset(refused.literal, source)) from None
-    except RecursionError:
-        raise _refusal("Containers are nested too deep.", text, 0, code=TOO_DEEP) from None
+    except _ConstantRefused:
+        _refuse([_first_constant(skeleton)], source, text, skeleton)
     _check_surrogates(text)
+    doubled = b"{" in skeleton.bones and skeleton.bones.count(b":") != Skeleton(encode(value)).bones.count(b":")
     return value, text if doubled else None
 
 
-# -- the decoder ------------------------------------------------------------------------------------------------------
+# -- what the decoder takes and we don't, or is not to meet ------------------------------------------------------------
 
 
-class _NumberRefused(Exception):
-    """A number is not taken. The decoder says which, but not where."""
+class _Unfit(NamedTuple):
+    """Something that stands outside of texts, at a byte of the bones, and is not taken."""
 
-    def __init__(self, literal: str, message: str) -> None:
-        super().__init__(message)
-        self.literal = literal
-        self.message = message
-
-
-def _decoder(doubled: list[str]) -> json.JSONDecoder:
-    """A decoder that leaves a word in `doubled` when an object has a key twice: places are looked up afterwards."""
-
-    def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs) and not doubled:
-            doubled.append(DUPLICATE_KEY)
-        return found
-
-    return json.JSONDecoder(
-        object_pairs_hook=as_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
-    )
+    at: int
+    message: str
+    code: str = NotJson.code
 
 
-def _integer(literal: str) -> int:
-    # The length comes first: reading decimal digits takes quadratic time.
-    if len(literal) > NUMBER_CHARACTERS:
-        raise _NumberRefused(literal, _too_long(literal))
-    value = int(literal)
-    if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
-        raise _NumberRefused(
-            literal, "The integer is out of range: it must fit in 64 bits (-2^63 to 2^64-1). Send it as a text instead."
-        )
-    return value
+class _ConstantRefused(Exception):
+    """A constant is not taken. The decoder says which, but not where."""
 
 
-def _float(literal: str) -> float:
-    if len(literal) > NUMBER_CHARACTERS:
-        raise _NumberRefused(literal, _too_long(literal))
-    value = float(literal)
-    if not math.isfinite(value):
-        raise _NumberRefused(literal, "The number is too large for a 64-bit float (about 1.8e308).")
-    return value
+def _refuse_constant(literal: str) -> NoReturn:
+    raise _ConstantRefused(literal)
 
 
-def _too_long(literal: str) -> str:
-    return f"The number has {len(literal):,} characters; at most {NUMBER_CHARACTERS} are taken. Send it as a text."
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _constant(literal: str) -> NoReturn:
-    raise _NumberRefused(literal, f"{literal} is not JSON: write null, or a finite number.")
+def _refuse(unfit: list[_Unfit | None], source: bytes, text: str, skeleton: Skeleton) -> NoReturn:
+    """Refuse the first that is not taken, unless a syntax error comes before it."""
+    found = min(filter(None, unfit))
+    before = source[: skeleton.offset(found.at)].decode()
+    try:
+        _DECODER.decode(before + "0")  # what stands before is sound if the decoder gets past this value
+    except json.JSONDecodeError as error:
+        if error.pos <= len(before):
+            raise _syntax_refusal(error.msg, text, error.pos) from None
+    raise _refusal(found.message, text, len(before), code=found.code)
+
+
+def _first_too_deep(skeleton: Skeleton, limit: int) -> _Unfit | None:
+    """The first bracket that is nested too deep; the decoder recurses, and is not to meet it."""
+    if not skeleton.deeper_than(limit):
+        return None
+    bones = skeleton.bones
+    depths = accumulate(map(_STEPS.__getitem__, bones.translate(None, _NO_BRACKETS)))
+    too_deep = next(compress(count(), map(limit.__lt__, depths)), None)
+    if too_deep is None:  # some are only not closed
+        return None
+    brackets = re.match(rb"(?:[^\[\]{}]*+[\[\]{}]){%d}+[^\[\]{}]*+" % too_deep, bones)
+    message = f"Containers are nested more than {limit} deep here; make the document flatter."
+    return _Unfit(brackets.end() if brackets else 0, message, TOO_DEEP)
+
+
+def _first_long_number(skeleton: Skeleton) -> _Unfit | None:
+    """The first number that has too many digits."""
+    if b"0" * SUSPICIOUS_DIGITS not in skeleton.bones.translate(_KINDS):
+        return None
+    for match in _LONG_NUMBER.finditer(skeleton.bones):
+        if fault := _fault(match[0].decode()):
+            return _Unfit(match.start(), fault)
+    return None
+
+
+def _first_overflow(skeleton: Skeleton) -> _Unfit | None:
+    """The first number whose exponent is too large. All are converted at once: there may be very many."""
+    exponents = map(int, _EXPONENT.findall(skeleton.bones)) if _may_have_exponents(skeleton) else ()
+    if max(exponents, default=0) < SUSPICIOUS_EXPONENT:
+        return None
+    numbers = list(map(abs, map(float, _WITH_EXPONENT.findall(skeleton.bones))))
+    if math.inf not in numbers:
+        return None
+    first = next(islice(_WITH_EXPONENT.finditer(skeleton.bones), numbers.index(math.inf), None))
+    return _Unfit(first.start(), "The number is too large for a 64-bit float (about 1.8e308).")
+
+
+def _may_have_exponents(skeleton: Skeleton) -> bool:
+    return b"0e" in skeleton.bones.translate(_KINDS)
+
+
+def _first_constant(skeleton: Skeleton) -> _Unfit | None:
+    """The first constant that is not JSON."""
+    bones = skeleton.bones
+    found = _CONSTANT.search(bones) if b"NaN" in bones or b"Infinity" in bones else None
+    if found is None:
+        return None
+    return _Unfit(found.start(), f"{found[0].decode()} is not JSON: write null, or a finite number.")
+
+
+def _fault(literal: str) -> str:
+    """What is wrong with a long number; nothing, mostly."""
+    if len(literal) > NUMBER_CHARACTERS:  # the length comes first: reading decimal digits takes quadratic time
+        return f"The number has {len(literal):,} characters; at most {NUMBER_CHARACTERS} are taken. Send it as a text."
+    if not literal.lstrip("-").isdecimal() or SMALLEST_INTEGER <= int(literal) <= LARGEST_INTEGER:
+        return ""
+    return "The integer is out of range: it must fit in 64 bits (-2^63 to 2^64-1). Send it as a text instead."
+
+
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_KINDS = bytes(ord("0") if byte in b"0123456789.+-" else ord("e") if byte in b"eE" else ord(" ") for byte in range(256))
+_LONG_NUMBER = re.compile(
+    rb"(?<![-+.\w])(?=[-+.0-9eE]{%d})-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?" % SUSPICIOUS_DIGITS
+)
+_EXPONENT = re.compile(rb"[eE]\+?([0-9]{1,62})")
+_WITH_EXPONENT = re.compile(rb"(?<![-+.\w])-?(?:0|[1-9][0-9]{0,62})(?:\.[0-9]{1,62})?[eE][-+]?[0-9]{1,62}")
+_CONSTANT = re.compile(rb"(?<![-+.\w])(?:NaN|-?Infinity)")
 
 
 def _utf8(source: bytes) -> str:
@@ -189,124 +241,12 @@ def _check_surrogates(text: str) -> None:
                        text, whole.end())  # fmt: skip
 
 
-# -- what stands outside the texts: brackets and numbers --------------------------------------------------------------
-
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-
-
-def _split(source: bytes) -> list[bytes]:
-    """Pieces that stand outside (even places) and inside (odd places) of the quotes of `source`.
-
-    Exact up to the first syntax error. Escapes are overwritten by as many bytes, so that lengths stay true.
-    """
-    return source.replace(b"\\\\", b"__").replace(b'\\"', b"__").split(b'"')
-
-
-def _source_offset(pieces: list[bytes], outside: bytes, at: int) -> int:
-    """Where the byte `at` of the pieces outside of texts, joined by one quote each, stands in the source."""
-    texts_before = outside.count(b'"', 0, at)
-    return at + texts_before + sum(map(len, pieces[1 : 2 * texts_before : 2]))
-
-
-def _check_depth(source: bytes, text: str, limit: int) -> None:
-    """Refuse deep nesting before the decoder, which recurses, can meet it; unless a syntax error comes first."""
-    pieces = _split(source)
-    outside = b'"'.join(pieces[::2])
-    depths = accumulate(map(_STEPS.__getitem__, outside.translate(None, _NO_BRACKETS)))
-    too_deep = next(compress(count(), map(limit.__lt__, depths)), None)
-    if too_deep is None:
-        return
-    brackets = re.match(rb"(?:[^\[\]{}]*+[\[\]{}]){%d}+[^\[\]{}]*+" % too_deep, outside)
-    at = brackets.end() if brackets else 0
-    before = source[: _source_offset(pieces, outside, at)].decode()
-    try:
-        _decoder([]).decode(before + "0")  # what stands before is sound if the decoder gets past this value
-    except json.JSONDecodeError as error:
-        if error.pos <= len(before):
-            raise _syntax_refusal(error.msg, text, error.pos) from None
-    raise _refusal(
-        f"Containers are nested more than {limit} deep here; make the document flatter.",
-        text, len(before), code=TOO_DEEP,
-    )  # fmt: skip
-
-
-def _number_offset(literal: str, source: bytes) -> int:
-    """The character at which the number or constant that the decoder refused stands."""
-    pieces = _split(source)
-    outside = b'"'.join(pieces[::2])
-    if len(literal) > NUMBER_CHARACTERS:
-        wanted = b"[-+.0-9eE]{%d}" % (NUMBER_CHARACTERS + 1)
-    else:
-        wanted = re.escape(literal.encode())
-        if literal[-1].isdecimal() and "e" not in literal.lower():
-            wanted += rb"(?!\d|\.\d|[eE][-+]?\d)"  # an integer, not the beginning of a float, which may stand before
-    found = next(re.finditer(rb"(?<![-+.\w])" + wanted, outside))
-    return len(source[: _source_offset(pieces, outside, found.start())].decode())
-
-
 # -- keys that stand twice --------------------------------------------------------------------------------------------
 
-# Texts and empty containers are taken with the colon or comma after them, and commas between scalars in one run: the
-# fewer tokens, the faster. The numbered groups say what a token was (`lastindex`).
-_TOKEN = re.compile(
-    r"""(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|\[\s*+\]|\{\s*+\})\s*+(?:(:)|(,))?|([}\]])\s*+(,)?|([{\[])|((?:,[^"\[\]{},]*+)++)"""
-)
-_KEY, _ELEMENT, _CLOSE, _CLOSE_ELEMENT, _OPEN, _SCALARS = 1, 2, 3, 4, 5, 6
 
-
-class _Container:
-    """What the scan is in, at one depth: its keys so far and where they stand (None for a list), and how far it is."""
-
-    __slots__ = ("at", "index", "keys")
-
-    def __init__(self) -> None:
-        self.keys: dict[str, int] | None = None
-        self.at = ""
-        self.index = 0
-
-
-class _Duplicate(NamedTuple):
-    tokens: tuple[str | int, ...]
-    offset: int
-    message: str
-
-
-def _duplicates(text: str) -> Iterator[_Duplicate]:
-    """Each key of `text`, which is valid JSON, that stands before in the same object; in document order."""
-    here = _Container()  # what the document stands in
-    levels, depth = [here], 0  # containers are used again: making one for each would take longer than all else here
-    for token in _TOKEN.finditer(text):
-        kind = token.lastindex
-        if kind == _KEY:
-            assert here.keys is not None
-            here.at, start = _unquoted(token[0][:-1].rstrip()), token.start()
-            first = here.keys.setdefault(here.at, start)
-            if first != start:
-                tokens = tuple(each.index if each.keys is None else each.at for each in levels[1 : depth + 1])
-                yield _Duplicate(tokens, start, _twice(here.at, text, first))
-        elif kind == _OPEN:
-            depth += 1
-            if depth == len(levels):
-                levels.append(_Container())
-            here = levels[depth]
-            here.keys, here.index = {} if token[0] == "{" else None, 0
-        elif kind == _ELEMENT:
-            here.index += 1
-        elif kind == _SCALARS:
-            here.index += token[0].count(",")
-        elif kind is not None:
-            depth -= 1
-            here = levels[depth]
-            here.index += kind == _CLOSE_ELEMENT
-
-
-def _unquoted(literal: str) -> str:
-    return str(json.loads(literal)) if "\\" in literal else literal[1:-1]
-
-
-def _twice(key: str, text: str, first: int) -> str:
-    line, column = _place(text, first)
+def _twice(duplicate: Duplicate, text: str) -> str:
+    line, column = _place(text, duplicate.first)
+    key = str(duplicate.tokens[-1])
     shown = json.dumps(key if len(key) <= KEY_SHOWN else key[:KEY_SHOWN] + "…", ensure_ascii=False)
     return (
         f"The key {shown} stands in this object already, at line {line}, column {column}; "

@@ -21,6 +21,8 @@ ENGINE_TYPES: Final[dict[str, ErrorType]] = {
     "INTERNAL_ERROR": "system",
 }
 """The engine's own errors that are of another type than `runtime`, by code."""
+LONGEST_PLACE: Final = 200
+"""Characters of a pointer in a message: a key may be as long as a document."""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +82,8 @@ class InvalidDefinition(ClewError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         errors = [problem for problem in problems if problem.severity == "error"]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        first = f"{errors[0].path}: {errors[0].message}".removeprefix(": ") if errors else "no problems"
+        place = errors[0].path[:LONGEST_PLACE] if errors else ""
+        first = f"{place}: {errors[0].message}".removeprefix(": ") if errors else "no problems"
         super().__init__(f"The workflow is not valid. {first}{more}")
         self.problems = problems
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from domain.expression_errors import InvalidExpression
-from domain.expression_tokens import Cursor, Token
+from domain.expression_tokens import Cursor, is_name
 from domain.expression_tree import (
     Binary,
     Comparison,
@@ -23,21 +24,18 @@ from domain.expression_tree import (
     Reference,
     Slice,
     Test,
-    walk,
 )
 from domain.filters import FILTERS, TESTS
 from domain.operators import MAX_INTEGER
-from domain.paths import unquote
-from domain.problems import nearest
+from domain.paths import parse_path, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
 
 ROOTS: Final = frozenset({"input", "output", "error", "loop", "execution"})
 LITERALS: Final = {"true": True, "false": False, "null": None, "none": None, "True": True, "False": False, "None": None}
 KEYWORDS: Final = frozenset({"and", "or", "not", "in", "is", "if", "else"})
 MAX_DEPTH: Final = 64  # brackets and prefixes inside one another
-MAX_TREE_DEPTH: Final = 100  # parts inside one another, as in `1 + 1 + …`: each costs Python calls when it is evaluated
 
 # How tightly each infix word binds. `|` and `is` take a sign and a power on their left whole: `-1 | abs` is 1.
 CONDITIONAL, OR, AND, NOT, COMPARE, SUM, CONCATENATE, PRODUCT, FILTER, SIGN, POWER, POSTFIX = range(1, 13)
@@ -55,18 +53,16 @@ BINDING: Final = {
 }
 
 
-def parse(source: str, names: frozenset[str]) -> Node:
-    """The parts of the source; `names` are roots beside the usual ones. Raises InvalidExpression."""
+def parse(source: str, names: frozenset[str]) -> tuple[Node, int]:
+    """(the parts of the source, how many words it has). `names` are roots beside the usual ones.
+
+    Raises InvalidExpression.
+    """
     parser = _Parser(source, names)
     tree = parser.expression()
-    if parser.token.kind != "end":
+    if parser.word:
         raise parser.unexpected()
-    if any(depth > MAX_TREE_DEPTH for _, depth in walk(tree)):
-        raise InvalidExpression(
-            f"The expression has more than {MAX_TREE_DEPTH} parts inside one another. Compute it in several steps.",
-            position=0,
-        )
-    return tree
+    return tree, parser.at
 
 
 class _Parser(Cursor):
@@ -76,107 +72,109 @@ class _Parser(Cursor):
         super().__init__(source)
         self.names = names
         self.depth = 0
-        self.infix: dict[int, Callable[[Node, int], Node]] = {
-            CONDITIONAL: self.conditional,
-            OR: self.logic,
-            AND: self.logic,
-            COMPARE: self.comparison,
-            POSTFIX: self.postfix,
-            FILTER: self.filtered,
-        }
 
     def expression(self, binding: int = CONDITIONAL) -> Node:
         """Everything that binds at least as tightly as `binding`."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise InvalidExpression(f"More than {MAX_DEPTH} parts inside one another.", position=self.token.start)
-        start = self.token.start
+            raise InvalidExpression(f"More than {MAX_DEPTH} parts inside one another.", position=self.start(self.at))
+        start = self.at
         left = self.prefix(binding)
         while (found := self.binding()) >= binding:
-            left = self.infix.get(found, self.binary)(left, start)
+            left = _INFIX.get(found, _Parser.binary)(self, left, start)
         self.depth -= 1
         return left
 
     def binding(self) -> int:
-        token = self.token
-        if token.text == "not" and self.words[self.at + 1].text != "in":
+        word = self.words[self.at]
+        if word == "not" and self.words[self.at + 1] != "in":
             return 0
-        return BINDING.get(token.text, 0) if token.kind in ("sign", "name") else 0
+        return BINDING.get(word, 0)
 
     def prefix(self, binding: int) -> Node:
-        if binding <= NOT and self.take("not"):
+        word = self.words[self.at]
+        if word[:1] == "$":
+            return self.path(word)
+        if word == "not" and binding <= NOT:
+            self.at += 1
             return Not(self.expression(NOT))
-        if self.take("-"):
+        if word == "-":
+            self.at += 1
             return Negation(self.expression(SIGN))
-        return self.primary()
+        return self.primary(word)
 
-    def primary(self) -> Node:
-        token = self.next()
-        match token.kind:
-            case "number":
-                return Literal(self.number(token))
-            case "text":
-                return Literal(self.text(token))
-            case "output":
-                return Reference("output", (token.text.removeprefix("output."),))
-            case "name" if token.text not in KEYWORDS:
-                return self.named(token)
-        match token.text:
-            case "$":
-                return Reference("$", ())
+    def path(self, word: str) -> Node:
+        try:
+            path = parse_path(word) if "[" in word else tuple(word.split(".")[1:])
+        except ValueError as error:  # an escape that is none
+            raise InvalidExpression(str(error), position=self.start(self.at)) from error
+        found = Reference("$", path)
+        self.at += 1
+        if self.words[self.at] == "(":
+            raise self.called()
+        return found
+
+    def primary(self, word: str) -> Node:
+        first = word[:1]
+        self.at += word != ""
+        if "0" <= first <= "9":
+            return Literal(self.number(word))
+        if first in ("'", '"'):
+            return Literal(self.text(word))
+        match word:
             case "(":
                 inside = self.expression()
                 self.expect(")")
                 return inside
             case "[":
-                return ListOf(self.items("]"))
+                return self.list_of()
             case "{":
-                return self.object()
-        self.back(token)
+                return self.object_of()
+        if is_name(word) and word not in KEYWORDS:
+            return self.named(word)
+        if word.startswith("output."):
+            return Reference("output", (word.removeprefix("output."),))
+        self.at -= word != ""
         raise self.unexpected("A value is missing here")
 
-    def number(self, token: Token) -> int | float:
-        if token.text.isdigit():
-            if len(token.text) < 20 and (whole := int(token.text)) <= MAX_INTEGER:
+    def number(self, word: str) -> int | float:
+        if word.isdigit():
+            if len(word) < 20 and (whole := int(word)) <= MAX_INTEGER:
                 return whole
-        elif (found := float(token.text)) - found == 0:
+        elif (found := float(word)) - found == 0:
             return found
-        raise InvalidExpression("The number is too large.", position=token.start)
+        raise InvalidExpression("The number is too large.", position=self.start(self.at - 1))
 
-    def text(self, token: Token) -> str:
+    def text(self, word: str) -> str:
         try:
-            return unquote(token.text)
+            return unquote(word)
         except ValueError as error:
-            raise InvalidExpression(str(error), position=token.start) from error
+            raise InvalidExpression(str(error), position=self.start(self.at - 1)) from error
 
-    def named(self, token: Token) -> Node:
-        name = token.text
+    def named(self, name: str) -> Node:
         if name not in self.names:
             if name in LITERALS:
                 return Literal(LITERALS[name])
             if name == "range" and self.take("("):
-                return self.range(token)
+                return self.range(self.at - 2)
             if name not in ROOTS:
-                raise self.unknown(token)
+                raise self.unknown(name)
         return Reference(name, ())
 
-    def unknown(self, token: Token) -> InvalidExpression:
+    def unknown(self, name: str) -> InvalidExpression:
         known = ROOTS | self.names | LITERALS.keys() | {"range"}
-        if self.token.text == "(":
-            message = f"`{token.text}` is not a function: there is none but `range`."
+        if self.word == "(":
+            message = f"`{name}` is not a function: there is none but `range`."
         else:
             roots = ", ".join(f"`{root}`" for root in sorted(ROOTS | self.names))
-            message = (
-                f"`{token.text}` is not known here. The state key is `$.{token.text}`; the other roots are {roots}."
-            )
-        return InvalidExpression(message, position=token.start, nearest=nearest(token.text, known))
+            message = f"`{name}` is not known here. The state key is `$.{name}`; the other roots are {roots}."
+        return InvalidExpression(message, position=self.start(self.at - 1), meant=name, known=known)
 
-    def range(self, token: Token) -> Node:
+    def range(self, start: int) -> Node:
         bounds = self.items(")")
         if not 1 <= len(bounds) <= 3:
-            raise InvalidExpression(
-                "`range` takes a stop, or a start and a stop, or these and a step.", position=token.start
-            )
+            message = "`range` takes a stop, or a start and a stop, or these and a step."
+            raise InvalidExpression(message, position=self.start(start))
         return Range(bounds)
 
     def items(self, closing: str) -> tuple[Node, ...]:
@@ -189,7 +187,13 @@ class _Parser(Cursor):
                 break
         return tuple(found)
 
-    def object(self) -> Node:
+    def list_of(self) -> Node:
+        items = self.items("]")
+        if all(type(item) is Literal for item in items):
+            return Literal([item.value for item in items if type(item) is Literal])
+        return ListOf(items)
+
+    def object_of(self) -> Node:
         keys: list[Node] = []
         values: list[Node] = []
         while not self.take("}"):
@@ -202,13 +206,13 @@ class _Parser(Cursor):
         return ObjectOf(tuple(keys), tuple(values))
 
     def binary(self, left: Node, _start: int) -> Node:
-        operator = self.next().text
+        operator = self.next()
         binding = BINDING[operator]
         # a power takes what follows whole: 2 ** 3 ** 2 is 2 ** 9; everything else groups to the left
         return Binary(operator, left, self.expression(binding if operator == "**" else binding + 1))
 
     def logic(self, left: Node, _start: int) -> Node:
-        operator = self.token.text
+        operator = self.word
         operands = [left]
         while self.take(operator):
             operands.append(self.expression(BINDING[operator] + 1))
@@ -218,7 +222,7 @@ class _Parser(Cursor):
         operators: list[str] = []
         operands = [left]
         while self.binding() == COMPARE:
-            operator = self.next().text
+            operator = self.next()
             if operator == "not":
                 self.expect("in")
                 operator = "not in"
@@ -230,26 +234,26 @@ class _Parser(Cursor):
         self.expect("if")
         condition = self.expression(OR)
         otherwise = self.expression() if self.take("else") else None
-        return Conditional(chosen, condition, otherwise, self.written(start))
+        return Conditional(chosen, condition, otherwise, (start, self.at - 1))
 
     def postfix(self, base: Node, start: int) -> Node:
         key = self.attribute() if self.take(".") else self.subscript()
-        if self.token.text == "(" and self.token.kind == "sign":
-            raise InvalidExpression(
-                "Nothing can be called but `range`. Use a filter: `| name`.", position=self.token.start
-            )
+        if self.words[self.at] == "(":
+            raise self.called()
         if isinstance(key, tuple):
             return Slice(base, key)
         if isinstance(base, Reference) and isinstance(key, Literal) and _is_key(key.value):
             return Reference(base.root, (*base.path, key.value))
-        return Index(base, key, self.written(start))
+        return Index(base, key, (start, self.at - 1))
+
+    def called(self) -> InvalidExpression:
+        message = "Nothing can be called but `range`. Use a filter: `| name`."
+        return InvalidExpression(message, position=self.start(self.at))
 
     def attribute(self) -> Node:
-        token = self.next()
-        if token.kind != "name":
-            self.back(token)
+        if not is_name(self.word):
             raise self.unexpected("A key is missing after `.`; an index is written `[0]`, any other key `['any key']`")
-        return Literal(token.text)
+        return Literal(self.next())
 
     def subscript(self) -> Node | tuple[Node, Node, Node]:
         self.expect("[")
@@ -261,14 +265,14 @@ class _Parser(Cursor):
             if not (isinstance(parts[-1], Literal) and parts[-1].value is None):
                 raise self.unexpected("`]` is missing here")
             parts[-1] = self.expression()
-        if len(parts) > 3 or (len(parts) == 1 and self.words[self.at - 2].text == "["):
+        if len(parts) > 3 or (len(parts) == 1 and self.words[self.at - 2] == "["):
             raise self.unexpected("A key, an index or a slice `[first:last:step]` is missing before this")
         if len(parts) == 1:
             return parts[0]
         return parts[0], parts[1], parts[2] if len(parts) == 3 else Literal(None)
 
     def filtered(self, value: Node, start: int) -> Node:
-        return self.test(value) if self.next().text == "is" else self.filter(value, start)
+        return self.test(value) if self.next() == "is" else self.filter(value, start)
 
     def filter(self, value: Node, start: int) -> Node:
         name = self.known(FILTERS, "filter")
@@ -277,15 +281,15 @@ class _Parser(Cursor):
         named: list[Node] = []
         if self.take("("):
             self.arguments(args, keys, named)
-        self.check_name(name, args, position=start)
-        return Filter(name, value, tuple(args), tuple(keys), tuple(named), self.written(start))
+        self.check_name(name, args, start)
+        return Filter(name, value, tuple(args), tuple(keys), tuple(named), (start, self.at - 1))
 
     def arguments(self, args: list[Node], keys: list[str], named: list[Node]) -> None:
         while not self.take(")"):
-            if self.token.kind == "name" and self.words[self.at + 1].text == "=":
-                if self.token.text in keys:
+            if self.words[self.at + 1 : self.at + 2] == ["="] and is_name(self.word):
+                if self.word in keys:
                     raise self.unexpected("This argument is given twice")
-                keys.append(self.next().text)
+                keys.append(self.next())
                 self.expect("=")
                 named.append(self.expression())
             elif keys:
@@ -296,17 +300,14 @@ class _Parser(Cursor):
                 self.expect(")")
                 break
 
-    def check_name(self, name: str, args: list[Node], *, position: int) -> None:
+    def check_name(self, name: str, args: list[Node], start: int) -> None:
         """Filters that take the name of a filter or test: a wrong one is known before anything runs."""
         place = {"map": 0, "select": 0, "reject": 0, "selectattr": 1, "rejectattr": 1}.get(name, len(args))
         given = args[place] if place < len(args) else None
         known = FILTERS if name == "map" else TESTS
         if isinstance(given, Literal) and isinstance(given.value, str) and given.value not in known:
-            raise InvalidExpression(
-                f"`{name}` names `{given.value[:40]}`, which is no {'filter' if name == 'map' else 'test'}.",
-                position=position,
-                nearest=nearest(given.value, known),
-            )
+            message = f"`{name}` names `{given.value[:40]}`, which is no {'filter' if name == 'map' else 'test'}."
+            raise InvalidExpression(message, position=self.start(start), meant=given.value, known=known)
 
     def test(self, value: Node) -> Node:
         negated = self.take("not")
@@ -314,21 +315,30 @@ class _Parser(Cursor):
         args: tuple[Node, ...] = ()
         if self.take("("):
             args = self.items(")")
-        elif self.token.kind in ("number", "text", "output") or self.token.text in ("$", "[", *LITERALS):
+        elif self.word in ("[", *LITERALS) or self.word[:1] in _BEGIN_A_VALUE or self.word.startswith("output."):
             args = (self.expression(POSTFIX),)
         test = Test(name, value, args)
         return Not(test) if negated else test
 
-    def known(self, names: frozenset[str], what: str) -> str:
-        token = self.next()
-        if token.kind != "name":
-            self.back(token)
+    def known(self, names: Collection[str], what: str) -> str:
+        if not is_name(self.word):
             raise self.unexpected(f"The name of a {what} is missing here")
-        if token.text not in names:
-            raise InvalidExpression(
-                f"`{token.text[:40]}` is not a {what}.", position=token.start, nearest=nearest(token.text, names)
-            )
-        return token.text
+        name = self.next()
+        if name not in names:
+            message = f"`{name[:40]}` is not a {what}."
+            raise InvalidExpression(message, position=self.start(self.at - 1), meant=name, known=names)
+        return name
+
+
+_INFIX: Final[dict[int, Callable[[_Parser, Node, int], Node]]] = {
+    CONDITIONAL: _Parser.conditional,
+    OR: _Parser.logic,
+    AND: _Parser.logic,
+    COMPARE: _Parser.comparison,
+    POSTFIX: _Parser.postfix,
+    FILTER: _Parser.filtered,
+}
+_BEGIN_A_VALUE: Final = frozenset("0123456789'\"$")
 
 
 def _is_key(value: object) -> bool:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from domain.expression_errors import InvalidExpression
-from domain.paths import NAME, QUOTED
-
-Kind = Literal["number", "text", "name", "output", "sign", "end"]
+from domain.paths import NAME, QUOTED, SEGMENTS
 
 MAX_SOURCE: Final = 8_192  # characters
 
-_TOKEN = re.compile(
-    rf"""[ \t\r\n]*(?:
-        (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?!\w))
-      | (?P<text>{QUOTED})
-      | (?P<output>(?<![\w.$])output\.[\w-]+)
-      | (?P<name>{NAME})
-      | (?P<sign>\*\*|//|==|!=|<=|>=|[-+*/%~|.,:()\[\]{{}}<>=$])
-      | (?P<end>\Z)
-    )""",
-    re.VERBOSE | re.DOTALL,
+_BLANKS: Final = r"[ \t\r\n]*"
+_FORMS: Final = "|".join(
+    (
+        r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?!\w)",
+        QUOTED,
+        rf"\$(?:{SEGMENTS})*",
+        r"(?<![\w.$])output\.[\w-]+",
+        NAME,
+        r"\*\*|//|==|!=|<=|>=|[-+*/%~|.,:()\[\]{}<>=]",
+    )
 )
+_WORD: Final = re.compile(rf"{_BLANKS}({_FORMS}|\Z)", re.DOTALL)
+_SOUND: Final = re.compile(rf"(?:{_BLANKS}(?:{_FORMS}))*+{_BLANKS}", re.DOTALL)
+_NAMED: Final = re.compile(NAME)
 _HINTS: Final = {
     "&": "Write `and`.",
     "!": "Write `not`.",
@@ -33,36 +34,28 @@ _HINTS: Final = {
 }
 
 
-class Token(NamedTuple):
-    """A word, and where it begins and ends in the source."""
+def words_of(source: str) -> list[str]:
+    """All words of the source in order, then an empty one. A path of fixed keys, `$.a[0]`, is one word.
 
-    kind: Kind
-    text: str
-    start: int
-    end: int
-
-
-def tokens(source: str) -> list[Token]:
-    """All words of the source, then one of kind `end`. Raises InvalidExpression at a character that begins no word."""
+    Raises InvalidExpression at a character that begins no word.
+    """
     if len(source) > MAX_SOURCE:
         raise InvalidExpression(
             f"The expression has {len(source)} characters; it may have {MAX_SOURCE}. Compute it in several steps.",
             position=0,
         )
-    found: list[Token] = []
-    at = 0
-    while not found or found[-1].kind != "end":
-        match = _TOKEN.match(source, at)
-        if match is None:
-            raise _unreadable(source, at)
-        kind: Kind = match.lastgroup  # type: ignore[assignment]  # the groups are named after the kinds
-        found.append(Token(kind, match[kind], match.start(kind), match.end(kind)))
-        at = match.end()
-    return found
+    sound = _SOUND.match(source)
+    if sound is None or sound.end() < len(source):
+        raise _unreadable(source, sound.end() if sound is not None else 0)
+    return _WORD.findall(source)
 
 
-def _unreadable(source: str, at: int) -> InvalidExpression:
-    position = at + len(source[at:]) - len(source[at:].lstrip(" \t\r\n"))
+def is_name(word: str) -> bool:
+    """Whether the word is a name, which may be a keyword."""
+    return _NAMED.fullmatch(word) is not None
+
+
+def _unreadable(source: str, position: int) -> InvalidExpression:
     character = source[position]
     hint = _HINTS.get(character, "")
     return InvalidExpression(f"`{character}` means nothing here. {hint}".strip(), position=position)
@@ -73,42 +66,50 @@ class Cursor:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.words = tokens(source)
+        self.words = words_of(source)
         self.at = 0
 
     @property
-    def token(self) -> Token:
-        """The word that comes next."""
+    def word(self) -> str:
+        """The word that comes next; empty at the end."""
         return self.words[self.at]
 
-    def next(self) -> Token:
-        """Read a word; the one of kind `end` stays."""
-        token = self.words[self.at]
-        self.at += token.kind != "end"
-        return token
+    def next(self) -> str:
+        """Read a word; the empty one at the end stays."""
+        word = self.words[self.at]
+        self.at += word != ""
+        return word
 
-    def back(self, token: Token) -> None:
-        """Stand before the word just read again."""
-        self.at -= token.kind != "end"
-
-    def take(self, sign: str) -> bool:
-        """Read the sign or keyword if it comes next."""
-        token = self.token
-        taken = token.text == sign and token.kind in ("sign", "name")
+    def take(self, word: str) -> bool:
+        """Read the word if it comes next."""
+        taken = self.words[self.at] == word
         self.at += taken
         return taken
 
-    def expect(self, sign: str) -> None:
-        """Read the sign or keyword, which must come next."""
-        if not self.take(sign):
-            raise self.unexpected(f"`{sign}` is missing here")
+    def expect(self, word: str) -> None:
+        """Read the word, which must come next."""
+        if self.words[self.at] != word:
+            raise self.unexpected(f"`{word}` is missing here")
+        self.at += 1
 
     def unexpected(self, message: str = "") -> InvalidExpression:
         """The refusal of the word that comes next."""
-        token = self.token
-        found = f"`{token.text[:40]}`" if token.text else "the end of the expression"
-        return InvalidExpression(f"{message or 'This is not expected'}: {found}.", position=token.start)
+        found = f"`{self.word[:40]}`" if self.word else "the end of the expression"
+        return InvalidExpression(f"{message or 'This is not expected'}: {found}.", position=self.start(self.at))
 
-    def written(self, start: int) -> str:
-        """The source from `start` to the last word read."""
-        return self.source[start : self.words[self.at - 1].end]
+    def start(self, at: int) -> int:
+        """Where a word begins in the source."""
+        return _span(self.source, at)[0]
+
+
+def written(source: str, first: int, last: int) -> str:
+    """The source from one word to another, both included."""
+    return source[_span(source, first)[0] : _span(source, last)[1]]
+
+
+def _span(source: str, wanted: int) -> tuple[int, int]:
+    """Where a word stands: only looked for when there is something to say about it."""
+    for at, match in enumerate(_WORD.finditer(source)):
+        if at == wanted:
+            return match.span(1)
+    return len(source), len(source)

@@ -1,4 +1,4 @@
-"""The parts that an expression consists of."""
+"""The parts that an expression consists of. None of them refers to itself, so that no collector need look at them."""
 
 from __future__ import annotations
 
@@ -7,52 +7,53 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from domain.paths import Path
 
+Words = tuple[int, int]
+"""The first and the last word of a part, for messages."""
 
-class Literal(msgspec.Struct, frozen=True):
+
+class Literal(msgspec.Struct, frozen=True, gc=False):
     """A number, text, boolean or null."""
 
     value: Any
 
 
-class Reference(msgspec.Struct, frozen=True):
+class Reference(msgspec.Struct, frozen=True, gc=False):
     """What a fixed path finds below a root; `$` is the state."""
 
     root: str
     path: Path
 
 
-class Index(msgspec.Struct, frozen=True):
-    """`base[key]` with a computed key or base; `text` is how it is written."""
+class Index(msgspec.Struct, frozen=True, gc=False):
+    """`base[key]` with a computed key or base."""
 
     base: Node
     key: Node
-    text: str
+    words: Words
 
 
-class Slice(msgspec.Struct, frozen=True):
+class Slice(msgspec.Struct, frozen=True, gc=False):
     """`base[first:last:step]`."""
 
     base: Node
     parts: tuple[Node, Node, Node]
 
 
-class Negation(msgspec.Struct, frozen=True):
+class Negation(msgspec.Struct, frozen=True, gc=False):
     """`-operand`."""
 
     operand: Node
 
 
-class Not(msgspec.Struct, frozen=True):
+class Not(msgspec.Struct, frozen=True, gc=False):
     """`not operand`."""
 
     operand: Node
 
 
-class Binary(msgspec.Struct, frozen=True):
+class Binary(msgspec.Struct, frozen=True, gc=False):
     """Arithmetic, or `~`."""
 
     operator: str
@@ -60,49 +61,49 @@ class Binary(msgspec.Struct, frozen=True):
     right: Node
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class Comparison(msgspec.Struct, frozen=True, gc=False):
     """`a < b < c`: each neighbour pair holds; every operand is evaluated at most once."""
 
     operators: tuple[str, ...]
     operands: tuple[Node, ...]
 
 
-class Logic(msgspec.Struct, frozen=True):
+class Logic(msgspec.Struct, frozen=True, gc=False):
     """`a and b and c` or `a or b or c`; the result is the operand that decides."""
 
     operator: str
     operands: tuple[Node, ...]
 
 
-class Conditional(msgspec.Struct, frozen=True):
+class Conditional(msgspec.Struct, frozen=True, gc=False):
     """`chosen if condition else otherwise`; without `else` the result is undefined when the condition fails."""
 
     chosen: Node
     condition: Node
     otherwise: Node | None
-    text: str
+    words: Words
 
 
-class ListOf(msgspec.Struct, frozen=True):
+class ListOf(msgspec.Struct, frozen=True, gc=False):
     """`[a, b]`."""
 
     items: tuple[Node, ...]
 
 
-class ObjectOf(msgspec.Struct, frozen=True):
+class ObjectOf(msgspec.Struct, frozen=True, gc=False):
     """`{key: value}`."""
 
     keys: tuple[Node, ...]
     values: tuple[Node, ...]
 
 
-class Range(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct, frozen=True, gc=False):
     """`range(start, stop, step)`."""
 
     bounds: tuple[Node, ...]
 
 
-class Filter(msgspec.Struct, frozen=True):
+class Filter(msgspec.Struct, frozen=True, gc=False):
     """`value | name(args, key=named)`."""
 
     name: str
@@ -110,10 +111,10 @@ class Filter(msgspec.Struct, frozen=True):
     args: tuple[Node, ...]
     keys: tuple[str, ...]
     named: tuple[Node, ...]
-    text: str
+    words: Words
 
 
-class Test(msgspec.Struct, frozen=True):
+class Test(msgspec.Struct, frozen=True, gc=False):
     """`value is name(args)`."""
 
     name: str
@@ -138,28 +139,3 @@ Node = (
     | Filter
     | Test
 )
-
-
-def children(node: Node) -> Iterator[Node]:
-    """The parts directly below, in the order they are written."""
-    for name in node.__struct_fields__:
-        part = getattr(node, name)
-        if isinstance(part, tuple):
-            yield from _nodes(part)
-        else:
-            yield from _nodes((part,))
-
-
-def walk(tree: Node) -> Iterator[tuple[Node, int]]:
-    """Every part with its depth from 1, by a worklist: the tree may be deeper than Python calls may be."""
-    todo = [(tree, 1)]
-    while todo:
-        node, depth = todo.pop()
-        yield node, depth
-        todo.extend((child, depth + 1) for child in children(node))
-
-
-def _nodes(parts: Iterable[object]) -> Iterator[Node]:
-    for part in parts:
-        if isinstance(part, Node):
-            yield part

@@ -8,9 +8,7 @@ from typing import Any
 from domain.node import NodeCatalog
 from domain.problems import pointer
 from domain.program import Step
-from domain.scope import Scope
-
-NOWHERE = Scope(state={})
+from domain.value_forms import Constant
 
 
 def inner_definitions(steps: Iterable[Step], nodes: NodeCatalog) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -19,7 +17,5 @@ def inner_definitions(steps: Iterable[Step], nodes: NodeCatalog) -> Iterator[tup
         node = nodes.find(step.node) if step.node else None
         for name, spec in (node.metadata.parameters or {}).items() if node is not None else ():
             value = step.parameters.get(name)
-            if spec.definition and value is not None and value.constant:
-                inner = value.resolve(NOWHERE, [])
-                if isinstance(inner, dict):
-                    yield step.address + pointer(name), inner
+            if spec.definition and isinstance(value, Constant) and isinstance(value.value, dict):
+                yield step.address + pointer(name), value.value

@@ -6,7 +6,7 @@ whose branches run while it holds locks takes theirs too. So whoever holds a loc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -20,13 +20,18 @@ from domain.problems import pointer
 from domain.program import Step
 
 
-def with_inner_locks(step: Step, steps: Iterable[Step]) -> Step:
-    """The step, its locks those of the steps in its branches too if it has any itself."""
-    if not step.options.locks or not step.branches:
-        return step
-    blocks = {step.address + pointer(edge + "?") for edge in step.branches}
-    inner = {path for other in steps if not blocks.isdisjoint(other.blocks) for path in other.options.locks}
-    locks = tuple(sorted({*step.options.locks, *inner}, key=str))
+def with_inner_locks(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, each with locks and branches having the locks of the steps in its branches too."""
+    inner: dict[str, set[Path]] = {}
+    for step in steps:
+        for block in step.blocks if step.options.locks else ():
+            inner.setdefault(block, set()).update(step.options.locks)
+    return tuple(_with(step, inner) if step.options.locks and step.branches else step for step in steps)
+
+
+def _with(step: Step, inner: Mapping[str, set[Path]]) -> Step:
+    below = [inner.get(step.address + pointer(edge + "?"), set()) for edge in step.branches]
+    locks = tuple(sorted(set(step.options.locks).union(*below), key=str))
     return replace(step, options=replace(step.options, locks=locks))
 
 

@@ -10,10 +10,11 @@ from domain.budget import Budget
 from domain.durations import MAX_DURATION_MS, milliseconds
 from domain.json import MAX_INTEGER
 from domain.limits import Limits
-from domain.outline import Report, StepOutline
+from domain.outline import StepOutline
 from domain.paths import Path, parse_path
-from domain.problems import Problem, nearest, pointer
+from domain.problems import Problem, pointer
 from domain.program import BreakerPolicy, Options, RetryPolicy
+from domain.reporting import Report
 from domain.retrying import policy_of
 
 OPTIONS: Final = (
@@ -33,6 +34,7 @@ PRIORITY_RULE: Final = (
 )
 BREAKER: Final = ("failures", "cooldown")
 MAX_FAILURES: Final = 1_000
+MAX_LOCKS: Final = 100
 SETTINGS: Final = (
     "timeout",
     "retry",
@@ -74,8 +76,8 @@ class _Checked:
             return self.bad(key, f"{key} is at least 1 ms and at most the server's {most:,} ms.", default)
         return value
 
-    def bad(self, key: str, message: str, default: int, close: str | None = None) -> int:
-        self._report(Problem(code="INVALID_OPTION", path=self._path + pointer(key), message=message, nearest=close))
+    def bad(self, key: str, message: str, default: int) -> int:
+        self._report(Problem(code="INVALID_OPTION", path=self._path + pointer(key), message=message))
         return default
 
 
@@ -85,11 +87,9 @@ def settings_of(definition: dict[str, Any], limits: Limits, report: Report) -> L
     if not isinstance(values, dict):
         report(Problem(code="SCHEMA", path="/settings", message="settings is an object."))
         return limits
-    for key in values:
-        if key not in SETTINGS:
-            report(_unknown_setting(key))
-        elif key in SETTINGS_NOT_YET:
-            report(_not_yet(f"/settings{pointer(key)}", key))
+    report.unknown(values, SETTINGS, _unknown_setting)
+    for key in SETTINGS_NOT_YET & values.keys():
+        report(_not_yet(f"/settings{pointer(key)}", key))
     checked = _Checked(values, "/settings", report)
     return replace(
         limits,
@@ -133,12 +133,8 @@ def budget_of(definition: dict[str, Any], report: Report) -> Budget | None:
     value, path = settings["budget"], "/settings/budget"
     if not isinstance(value, dict):
         return Budget(cost=_cost(value, path, report))
-    for key in value:
-        if key not in BUDGET:
-            message = f"{key} is not part of a budget; {' and '.join(BUDGET)} are."
-            report(
-                Problem(code="INVALID_OPTION", path=path + pointer(key), message=message, nearest=nearest(key, BUDGET))
-            )
+    message = f"A budget consists of {' and '.join(BUDGET)}; this is neither."
+    report.unknown(value, BUDGET, lambda key: Problem(code="INVALID_OPTION", path=path + pointer(key), message=message))
     if value.keys().isdisjoint(BUDGET):
         report(
             Problem(code="INVALID_OPTION", path=path, message="A budget says a cost, or a number of tokens, or both.")
@@ -175,9 +171,8 @@ def options_of(
     for key in step.options:
         path = step.address + pointer(key)
         if key not in OPTIONS:
-            close = nearest(key, OPTIONS)
             message = f"{key} is not an engine option; those are {', '.join(OPTIONS)}."
-            report(Problem(code="UNKNOWN_OPTION", path=path, message=message, nearest=close))
+            report(Problem(code="UNKNOWN_OPTION", path=path, message=message), meant=key, known=OPTIONS)
     checked = _Checked(step.options, step.address, report)
     if "$node" in step.options and not isinstance(step.options["$node"], str):
         checked.bad("$node", "$node is the id of a node, as a literal text; @ and a version may follow.", 0)
@@ -205,12 +200,10 @@ def _breaker(step: StepOutline, report: Report) -> BreakerPolicy | None:
         message = 'A breaker is an object such as {"failures": 5, "cooldown": "30s"}.'
         report(Problem(code="INVALID_OPTION", path=path, message=message))
         return default
-    for key in value:
-        if key not in BREAKER:
-            message = f"{key} is not part of a breaker; {' and '.join(BREAKER)} are."
-            report(
-                Problem(code="INVALID_OPTION", path=path + pointer(key), message=message, nearest=nearest(key, BREAKER))
-            )
+    message = f"A breaker consists of {' and '.join(BREAKER)}; this is neither."
+    report.unknown(
+        value, BREAKER, lambda key: Problem(code="INVALID_OPTION", path=path + pointer(key), message=message)
+    )
     checked = _Checked(value, path, report)
     return BreakerPolicy(
         failures=checked.count("failures", default.failures, MAX_FAILURES),
@@ -233,6 +226,10 @@ def _locks(step: StepOutline, report: Report) -> tuple[Path, ...]:
     value = step.options.get("$locks", [])
     if not isinstance(value, list) or not all(isinstance(path, str) for path in value):
         message = '$locks is a list of state paths such as ["$.stock"].'
+        report(Problem(code="INVALID_OPTION", path=step.address + "/$locks", message=message))
+        return ()
+    if len(value) > MAX_LOCKS:
+        message = f"$locks names at most {MAX_LOCKS} state paths: name one that they have in common."
         report(Problem(code="INVALID_OPTION", path=step.address + "/$locks", message=message))
         return ()
     found: set[Path] = set()
@@ -276,7 +273,6 @@ def _unknown_setting(key: str) -> Problem:
         path=f"/settings{pointer(key)}",
         severity="warning",
         message=f"{key} is not a setting; those are {', '.join(SETTINGS)}.",
-        nearest=nearest(key, SETTINGS),
     )
 
 

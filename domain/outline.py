@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 from domain.node import NodeMetadata
-from domain.problems import Problem, nearest, pointer
+from domain.problems import Problem, pointer
+from domain.reporting import MAX_MESSAGE, Report
+from domain.room import MAX_KEYS, SPLIT_IT, Room
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 STEP_KEY: Final = re.compile(r"[A-Za-z0-9_-]+(\.\.\.)?")
 LOOP_MARK: Final = "..."
 ALWAYS_EXITS: Final = frozenset({"error", "done", "complete", "false"})
 DIRECTIVES: Final = ("$end", "$fail", "$break", "$continue")
-
-Report = Callable[[Problem], None]
+LONGEST_NAME: Final = 255
+"""Characters of the name of a step or edge: every address below repeats it."""
 
 
 class Block:
@@ -114,12 +116,20 @@ class StepOutline:
 
 
 class Outline:
-    """All steps of a definition in document order. `metadata_of` gives what a node says of itself (None: no such node)."""
+    """All steps of a definition in document order, or those up to where it is `cut` because there are too many.
 
-    def __init__(self, metadata_of: Callable[[str], NodeMetadata | None], report: Report) -> None:
+    `metadata_of` gives what a node says of itself (None: no such node).
+    """
+
+    def __init__(
+        self, metadata_of: Callable[[str], NodeMetadata | None], report: Report, room: Room, *, most_steps: int
+    ) -> None:
         self.steps: list[StepOutline] = []
+        self.cut = False
         self._metadata_of = metadata_of
         self._report = report
+        self._most_steps = most_steps
+        self._room = room
 
     def read(self, steps: list[Any]) -> Block:
         """Read the top level, and everything inside it."""
@@ -127,8 +137,20 @@ class Outline:
         self._read_list(steps, top)
         return top
 
+    def has_enough(self) -> bool:
+        """Whether nothing further is to be read. What there is too much of is reported, once."""
+        if not self.cut and len(self.steps) > self._most_steps:
+            message = f"The workflow has more than {self._most_steps:,} steps, and no more are allowed."
+            self._cut("TOO_MANY_STEPS", message)
+        elif not self.cut and self._room.without_keys:
+            message = f"The steps have more than {MAX_KEYS:,} parameters, options and edges together, and no more are allowed."
+            self._cut("TOO_LARGE", message)
+        return self.cut or self._report.full
+
     def _read_list(self, items: list[Any], block: Block) -> None:
         for index, item in enumerate(items):
+            if self.has_enough():
+                return
             address = f"{block.address}/{index}"
             if isinstance(item, str):
                 self._read_text(item, address, block)
@@ -148,16 +170,23 @@ class Outline:
         if not item:
             self._error("SCHEMA", address, "A step object needs at least one key: the name of its node.")
         if len(item) > 1:
-            keys = ", ".join(item)
+            keys = ", ".join(item)[:MAX_MESSAGE]
             self._warn(
                 "SEVERAL_STEPS", address, f"Several keys in one object are several steps, in this order: {keys}."
             )
-        for key, value in item.items():
-            self._read_key(key, value, address, block)
+        self._read_keys(item, address, block)
+
+    def _read_keys(self, steps: dict[str, Any], parent: str, block: Block) -> None:
+        for key, value in steps.items():
+            if self.has_enough():
+                return
+            self._read_key(key, value, parent, block)
 
     def _read_key(self, key: str, value: Any, parent: str, block: Block) -> None:
         address = parent + pointer(key)
-        if key.startswith(("$.", "$[")):
+        if len(key) > LONGEST_NAME and not key.startswith("$"):
+            self._error("SCHEMA", address, f"A step's name has at most {LONGEST_NAME} characters.")
+        elif key.startswith(("$.", "$[")):
             step = StepOutline(address, "", block)
             step.kind, step.key, step.node, step.value = "setter", key, "", value
             self._add(step)
@@ -206,10 +235,15 @@ class Outline:
         step.concurrent = step.takes_concurrency and isinstance(at_once, int) and at_once > 1
 
     def _sort_keys(self, step: StepOutline, config: dict[str, Any]) -> None:
+        self._room.spend_keys(len(config))
+        if self.has_enough():
+            return
         for key, value in config.items():
             if key.endswith("?"):
-                if not key[:-1]:
-                    self._error("SCHEMA", step.address + pointer(key), "An edge needs a name before its `?`.")
+                if not 1 <= len(key[:-1]) <= LONGEST_NAME:
+                    message = f"An edge needs a name before its `?`, of at most {LONGEST_NAME} characters."
+                    self._error("SCHEMA", step.address + pointer(key), message)
+                    continue
                 step.routes[key[:-1]] = value
             elif key.startswith("$"):
                 step.options[key] = value
@@ -217,19 +251,22 @@ class Outline:
                 step.parameters[key] = value
 
     def _read_route(self, step: StepOutline, edge: str, route: Any) -> None:
-        address = route_address(step, edge)
         if isinstance(route, (dict, list)):
             block = step.block_of(edge)
             if isinstance(route, list):
                 self._read_list(route, block)
             else:
-                for key, value in route.items():
-                    self._read_key(key, value, address, block)
+                self._read_keys(route, block.address, block)
         elif isinstance(route, str) and route.startswith("$") and route not in DIRECTIVES:
-            close = nearest(route, DIRECTIVES)
-            self._error("UNKNOWN_TARGET", address, f"{route!r} is not a target: {', '.join(DIRECTIVES)} are.", close)
+            message = f"{route!r} is not a target: {', '.join(DIRECTIVES)} are."
+            unknown = Problem(code="UNKNOWN_TARGET", path=route_address(step, edge), message=message)
+            self._report(unknown, meant=route, known=DIRECTIVES)
         elif not isinstance(route, str) and route is not None:
-            self._error("SCHEMA", address, "A route is a block ({…} or […]), the name of a step or node, or null.")
+            self._error(
+                "SCHEMA",
+                route_address(step, edge),
+                "A route is a block ({…} or […]), the name of a step or node, or null.",
+            )
 
     def run_node(self, step: StepOutline, edge: str, node: str) -> Block:
         """The block that a route to a registered node stands for: that one node, without configuration."""
@@ -237,14 +274,18 @@ class Outline:
         self._add(StepOutline(route_address(step, edge), node, block))
         return block
 
+    def _cut(self, code: str, message: str) -> None:
+        self.cut = True
+        self._error(code, "/workflow", f"{message} {SPLIT_IT}")
+
     def _add(self, step: StepOutline) -> None:
         step.index = len(self.steps)
         step.position = len(step.block.steps)
         self.steps.append(step)
         step.block.steps.append(step)
 
-    def _error(self, code: str, path: str, message: str, close: str | None = None) -> None:
-        self._report(Problem(code=code, path=path, message=message, nearest=close))
+    def _error(self, code: str, path: str, message: str) -> None:
+        self._report(Problem(code=code, path=path, message=message))
 
     def _warn(self, code: str, path: str, message: str) -> None:
         self._report(Problem(code=code, path=path, message=message, severity="warning"))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.errors import ErrorInfo, StepFailure
 from domain.node import JsonType, NodeMetadata, Parameter
-from domain.outline import Report, StepOutline
-from domain.problems import Problem, nearest, pointer
+from domain.outline import StepOutline
+from domain.problems import Problem, pointer
+from domain.reporting import Report
+from domain.room import Room
 from domain.secret_references import SecretValue, warn_of_credential, warn_of_references, with_references
 from domain.secrets import unknown_secret
 from domain.value_forms import Constant
@@ -28,7 +30,7 @@ class Compiled(NamedTuple):
 
 
 def compile_parameters(
-    step: StepOutline, metadata: NodeMetadata, known_secrets: frozenset[str] | None, report: Report
+    step: StepOutline, metadata: NodeMetadata, known_secrets: frozenset[str] | None, report: Report, room: Room
 ) -> Compiled:
     """Compile them. Everything that can be wrong as written is reported."""
     known = metadata.parameters
@@ -43,15 +45,14 @@ def compile_parameters(
         if name in early or name in late:
             report(Problem(code="DUPLICATE_PARAMETER", path=path, message=f"{key} and another key both mean {name}."))
             continue
-        problems: list[Problem] = []
         if spec.definition and isinstance(value, dict):
             compiled: Value = Constant(value)
         else:
             prepared = _with_secrets(name, value, path, spec, metadata, secrets, report)
             lenient = spec.lenient or metadata.lenient
-            compiled = compile_value(prepared, path=path, problems=problems, lenient=lenient, fill_bare=spec.fill_bare)
-        for problem in problems:
-            report(problem)
+            compiled = compile_value(
+                prepared, path=path, report=report, room=room, lenient=lenient, fill_bare=spec.fill_bare
+            )
         if compiled.constant:
             _check_literal(value, name, path, spec, report)
         (late if spec.late else early)[name] = compiled
@@ -63,8 +64,8 @@ def compile_parameters(
     for secret, path in secrets.items():
         if known_secrets is not None and secret not in known_secrets:
             error = unknown_secret(secret, known_secrets)
-            close = nearest(secret, known_secrets)
-            report(Problem(code=error.code, path=path, message=error.message, severity="warning", nearest=close))
+            unknown = Problem(code=error.code, path=path, message=error.message, severity="warning")
+            report(unknown, meant=secret, known=known_secrets)
     return Compiled(early, late, tuple(secrets))
 
 
@@ -109,7 +110,7 @@ def _spec(key: str, path: str, metadata: NodeMetadata, report: Report) -> tuple[
     else:
         names = [*known, *(alias for spec in known.values() for alias in spec.aliases)]
         message = f"{metadata.id} has no parameter {key!r}; it has {', '.join(known) or 'none'}."
-        report(Problem(code="UNKNOWN_PARAMETER", path=path, message=message, nearest=nearest(key, names)))
+        report(Problem(code="UNKNOWN_PARAMETER", path=path, message=message), meant=key, known=names)
     return key, None
 
 
@@ -118,10 +119,11 @@ def _check_literal(value: Any, name: str, path: str, spec: Parameter, report: Re
         message = f"{name} is {type_names(spec.types)}, not {kind_of(value)}."
         report(Problem(code="PARAMETER_TYPE", path=path, message=message))
     elif spec.enum and value not in spec.enum:
-        known = ", ".join(map(str, spec.enum))
-        close = nearest(str(value), [str(item) for item in spec.enum])
-        message = f"{value!r} is not one of the values that {name} knows: {known}."
-        report(Problem(code="UNKNOWN_VALUE", path=path, message=message, severity="warning", nearest=close))
+        known = [str(item) for item in spec.enum]
+        shown = repr(value) if isinstance(value, str | int | float | None) else kind_of(value)
+        message = f"{shown} is not one of the values that {name} knows: {', '.join(known)}."
+        unknown = Problem(code="UNKNOWN_VALUE", path=path, message=message, severity="warning")
+        report(unknown, meant=value if isinstance(value, str) else "", known=known)
 
 
 def check_resolved(config: Mapping[str, Any], metadata: NodeMetadata) -> None:

@@ -71,13 +71,16 @@ def parse_field(text: str) -> Path:
     return tuple(path)
 
 
-def is_path(text: str) -> bool:
-    """Whether `parse_path` takes the text."""
+def path_or_none(text: str) -> Path | None:
+    """The path, or None for a text that `parse_path` does not take."""
+    if len(text) > MAX_PATH or not _PATH.fullmatch(text):
+        return None
+    if "[" not in text:
+        return tuple(text.split(".")[1:])
     try:
-        parse_path(text)
+        return parse_path(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def format_path(path: Path) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Find = Callable[["Scope"], Any]
 
+MISSING_COST: Final = 1_000  # of saying what is missing, and what was probably meant
+LONGEST_SHOWN: Final = 300  # characters of a reference in a message
 MAX_SUGGESTED: Final = 50  # keys looked through for one that was probably meant
 
 
@@ -47,6 +49,7 @@ def required(root: str, path: Path) -> Find:
     def run(scope: Scope) -> Any:
         found = find(scope)
         if found is MISSING:
+            scope.meter.spend(MISSING_COST)
             raise undefined(root, path, scope)
         return found
 
@@ -60,26 +63,32 @@ def written(root: str, path: Path) -> str:
 
 def undefined(root: str, path: Path, scope: Scope) -> StepFailure:
     """What to tell about a reference that finds nothing: where it stops, and the key that was probably meant."""
-    text = written(root, path)
-    for length in range(len(path) + 1):
-        found = look_up(root, path[:length])(scope)
+    holder = look_up(root, ())(scope)
+    if holder is MISSING:
+        return _undefined(root, path, f"nothing is bound to `{root}` here")
+    for length, key in enumerate(path):
+        # not `get`, for the first key: `$.error` may be found outside of the state
+        found = get(holder, (key,)) if length else look_up(root, (key,))(scope)
         if found is MISSING:
-            return _stopped(text, root, path, length, scope)
-    return undefined_reference(f"`{text}` is undefined.", details={"reference": text})
+            where = "the state" if root == "$" and not length else f"`{_shortened(written(root, path[:length]))}`"
+            return _undefined(root, path, _reason(where, key, holder), _meant(key, holder))
+        holder = found
+    raise AssertionError("a reference that finds nothing stops somewhere")
 
 
-def _stopped(text: str, root: str, path: Path, length: int, scope: Scope) -> StepFailure:
-    details: dict[str, Any] = {"reference": text}
-    if length == 0:
-        return undefined_reference(f"`{text}` is undefined: nothing is bound to `{root}` here.", details=details)
-    key, holder = path[length - 1], look_up(root, path[: length - 1])(scope)
-    where = "the state" if root == "$" and length == 1 else f"`{written(root, path[: length - 1])}`"
-    reason = f"{where} has no `{key}`" if isinstance(holder, Mapping | list) else f"{where} is {kind(holder)}"
-    meant = _meant(key, holder)
-    if meant is not None:
-        details["nearest"] = meant
+def _undefined(root: str, path: Path, reason: str, meant: str | None = None) -> StepFailure:
+    text = _shortened(written(root, path))
+    details = {"reference": text} if meant is None else {"reference": text, "nearest": meant}
     hint = f" Did you mean `{meant}`?" if meant else ""
     return undefined_reference(f"`{text}` is undefined: {reason}.{hint}", details=details)
+
+
+def _reason(where: str, key: str | int, holder: Any) -> str:
+    return f"{where} has no `{key}`" if isinstance(holder, Mapping | list) else f"{where} is {kind(holder)}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _meant(key: str | int, holder: Any) -> str | None:

@@ -10,10 +10,10 @@ from domain.durations import milliseconds
 from domain.errors import ErrorInfo
 from domain.events import Paused, RetryScheduled
 from domain.execution import Execution, idempotency_key
-from domain.outline import Report
 from domain.position import Visit
-from domain.problems import Problem, nearest, pointer
+from domain.problems import Problem, pointer
 from domain.program import RetryPolicy, Step
+from domain.reporting import Report
 
 KEYS: Final = ("maxAttempts", "delay", "backoff", "maxDelay", "jitter", "nonRetryable", "exhausted")
 GROWTH: Final = {"fixed": 1.0, "exponential": 2.0}
@@ -27,10 +27,8 @@ def policy_of(value: Any, path: str, report: Report) -> RetryPolicy:
     if not isinstance(value, dict):
         report(_bad(path, 'A retry policy is an object such as {"maxAttempts": 3, "delay": "1s"}.'))
         return RetryPolicy()
-    for key in value:
-        if key not in KEYS:
-            message = f"{key} is not part of a retry policy; {', '.join(KEYS)} are."
-            report(_bad(path + pointer(key), message, nearest(key, KEYS)))
+    message = f"This is not part of a retry policy; {', '.join(KEYS)} are."
+    report.unknown(value, KEYS, lambda key: _bad(path + pointer(key), message))
     read = _Reader(value, path, report)
     default = RetryPolicy()
     delay_ms = read.duration("delay", default.delay_ms)
@@ -96,8 +94,8 @@ class _Reader:
         self._report(_bad(self._path + pointer(key), message))
 
 
-def _bad(path: str, message: str, close: str | None = None) -> Problem:
-    return Problem(code="INVALID_OPTION", path=path, message=message, nearest=close)
+def _bad(path: str, message: str) -> Problem:
+    return Problem(code="INVALID_OPTION", path=path, message=message)
 
 
 def retried(draft: Draft, step: Step, error: ErrorInfo, *, branch: str, now: int) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
-from domain.outline import Block, Outline, Report, StepOutline, route_address
-from domain.problems import Problem, nearest
+from domain.outline import Block, Outline, StepOutline, route_address
+from domain.problems import Problem
 from domain.program import END, Route
+from domain.reporting import Report
+
+MOST_PLACES: Final = 5
+"""Steps of one name that a message lists."""
 
 
 class Router:
@@ -18,35 +22,45 @@ class Router:
         self._nodes = nodes
         self._report = report
         self._jumps: dict[tuple[int, str], StepOutline] = {}
+        self._named: dict[tuple[str, str], list[StepOutline]] = {}
+        self._found: dict[tuple[str, str], list[StepOutline]] = {}
         self.jumped_to: set[int] = set()
         """Indexes of the steps that some route jumps to."""
 
     def find_targets(self) -> None:
         """Decide of every named route whether it jumps to a step or runs a node."""
+        for step in filter(lambda step: step.name, self._outline.steps):
+            self._named.setdefault((step.block.address, step.name), []).append(step)
         for step in list(self._outline.steps):
             for edge, route in step.routes.items():
+                if self._outline.has_enough():
+                    return
                 if isinstance(route, str) and not route.startswith("$"):
                     self._find_target(step, edge, route)
 
     def _find_target(self, step: StepOutline, edge: str, name: str) -> None:
-        address = route_address(step, edge)
-        for block in () if step.is_branch(edge) else step.block.around():
-            found = [other for other in block.steps if other.name == name]
-            if len(found) > 1:
-                places = ", ".join(other.address for other in found)
-                self._error(
-                    "AMBIGUOUS_TARGET", address, f"{name!r} could be any of {places}. Give one its own name with $node."
-                )
-                return
-            if found:
-                self._jump(step, edge, found[0], address)
-                return
-        if name in self._nodes:
+        found = [] if step.is_branch(edge) else self._from(step.block, name)
+        if len(found) > 1:
+            more = f" and {len(found) - MOST_PLACES:,} more" if len(found) > MOST_PLACES else ""
+            places = ", ".join(other.address for other in found[:MOST_PLACES]) + more
+            message = f"{name!r} could be any of {places}. Give one its own name with $node."
+            self._error("AMBIGUOUS_TARGET", route_address(step, edge), message)
+        elif found:
+            self._jump(step, edge, found[0], route_address(step, edge))
+        elif name in self._nodes:
             self._outline.run_node(step, edge, name)
-        elif any(other.name == name for block in _beyond(step, edge) for other in block.steps):
-            self._leaves_branch(address, f"the step {name!r} is outside")
+        elif any((block.address, name) in self._named for block in _beyond(step, edge)):
+            self._leaves_branch(route_address(step, edge), f"the step {name!r} is outside")
         else:
-            self._unknown(step, name, address)
+            self._unknown(step, name, route_address(step, edge))
+
+    def _from(self, block: Block, name: str) -> list[StepOutline]:
+        """The steps of that name in the first block from the inside that has any."""
+        found = self._found.get((block.address, name))
+        if found is None:
+            named = (self._named.get((around.address, name)) for around in block.around())
+            found = self._found[block.address, name] = next(filter(None, named), [])
+        return found
 
     def _leaves_branch(self, address: str, why: str) -> None:
         message = f"This would leave the branch: {why}. A branch ends at its last step, or by null."
@@ -67,10 +81,11 @@ class Router:
             )
 
     def _unknown(self, step: StepOutline, name: str, address: str) -> None:
-        steps = {other.name for block in step.block.around() for other in block.steps if other.name}
-        close = nearest(name, steps | self._nodes)
+        def known() -> set[str]:
+            return {other.name for block in step.block.around() for other in block.steps if other.name} | self._nodes
+
         message = f"There is no step {name!r} to jump to, and no node of that name to run."
-        self._report(Problem(code="UNKNOWN_TARGET", path=address, message=message, nearest=close))
+        self._report(Problem(code="UNKNOWN_TARGET", path=address, message=message), meant=name, known=known)
 
     def is_jump(self, step: StepOutline, edge: str) -> bool:
         """Whether a named route was found to jump to a step."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from domain.problems import Problem, nearest, pointer
+from domain import json
+from domain.problems import Problem, pointer
 from domain.secrets import AROUND, NAME, REFERENCE, SecretRef, looks_like_credential
 from domain.value_forms import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from domain.outline import Report
+    from domain.reporting import Report
     from domain.scope import Scope
 
+LARGE: Final = 65_536
+"""Bytes of a value that is looked at part by part."""
 _EXAMPLE: Final = '{"$secret": "name"}'
 
 
@@ -35,6 +38,16 @@ def with_references(value: Any, path: str, names: dict[str, str], report: Report
 
     What is no sound reference is reported, and so is what looks like a credential that is written out.
     """
+    size, may_refer = _look(value)
+    if size <= LARGE:
+        return _with_references(value, path, names, report)
+    if may_refer:
+        message = f"A parameter that names secrets has at most {LARGE:,} bytes; this one has {size:,}."
+        report(Problem(code="TOO_LARGE", path=path, message=message))
+    return value
+
+
+def _with_references(value: Any, path: str, names: dict[str, str], report: Report) -> Any:
     if isinstance(value, dict) and REFERENCE in value:
         ref = _reference(value, path, report)
         if ref is None:
@@ -45,14 +58,23 @@ def with_references(value: Any, path: str, names: dict[str, str], report: Report
         if isinstance(key, str):
             warn_of_credential(key, inner, path + pointer(key), report)
     if isinstance(value, dict):
-        return {key: with_references(each, path + pointer(key), names, report) for key, each in value.items()}
+        return {key: _with_references(each, path + pointer(key), names, report) for key, each in value.items()}
     if isinstance(value, list):
-        return [with_references(each, f"{path}/{at}", names, report) for at, each in enumerate(value)]
+        return [_with_references(each, f"{path}/{at}", names, report) for at, each in enumerate(value)]
     return value
 
 
 def warn_of_references(value: Any, path: str, report: Report, *, where: str, takers: list[str]) -> None:
-    """Say of what looks like a reference in a value that takes none that it is data there. `where` names the value."""
+    """Say of what looks like a reference in a value that takes none that it is data there. `where` names the value.
+
+    Not of one in a large value: it takes its time to look at all of it.
+    """
+    size, may_refer = _look(value)
+    if may_refer and size <= LARGE:
+        _warn_of_references(value, path, report, where=where, takers=takers)
+
+
+def _warn_of_references(value: Any, path: str, report: Report, *, where: str, takers: list[str]) -> None:
     if isinstance(value, dict) and isinstance(value.get(REFERENCE), str):
         takes = f"; {', '.join(takers)} can name one" if takers else ""
         message = f"{where} takes no secrets{takes}. Here {REFERENCE} is a key like any other."
@@ -60,7 +82,7 @@ def warn_of_references(value: Any, path: str, report: Report, *, where: str, tak
         return
     for key, inner in _inside(value):
         if isinstance(inner, dict | list):
-            warn_of_references(inner, path + pointer(key), report, where=where, takers=takers)
+            _warn_of_references(inner, path + pointer(key), report, where=where, takers=takers)
 
 
 def warn_of_credential(key: str, value: Any, path: str, report: Report) -> None:
@@ -72,6 +94,17 @@ def warn_of_credential(key: str, value: Any, path: str, report: Report) -> None:
             f"of the server instead ({_EXAMPLE})."
         )
         report(Problem(code="CREDENTIAL_IN_DEFINITION", path=path, message=message, severity="warning"))
+
+
+def _look(value: Any) -> tuple[int, bool]:
+    """(bytes of a value, whether it may hold a reference), at one glance."""
+    if not isinstance(value, dict | list):
+        return 0, False
+    try:
+        encoded = json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # no JSON, which is for others to say
+        return 0, True
+    return len(encoded), b'"%s"' % REFERENCE.encode() in encoded
 
 
 def _inside(value: Any) -> Iterator[tuple[str | int, Any]]:
@@ -91,8 +124,8 @@ def _reference(value: dict[str, Any], path: str, report: Report) -> SecretRef | 
     for key, text in value.items():
         if key not in (REFERENCE, *AROUND):
             message = f"A reference to a secret has {REFERENCE} and perhaps {' and '.join(AROUND)}, not {key!r}."
-            close = nearest(key, AROUND)
-            report(Problem(code="INVALID_SECRET", path=path + pointer(key), message=message, nearest=close))
+            unknown = Problem(code="INVALID_SECRET", path=path + pointer(key), message=message)
+            report(unknown, meant=key, known=AROUND)
             return None
         if not isinstance(text, str) or "{{" in text:
             message = f"{key} is a literal text, which is put beside the secret as it is."

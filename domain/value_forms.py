@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from domain import json
 from domain.bounds import as_text
 from domain.errors import StepFailure
 from domain.expression_errors import UNDEFINED_REFERENCE
@@ -12,12 +13,13 @@ from domain.references import required
 from domain.templates import MAX_TEXT, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from domain.expressions import Expression
     from domain.paths import Path
     from domain.scope import Scope
 
+LARGE: Final = 16_384  # bytes of a literal
 NO_READS: Final[frozenset[str]] = frozenset()
 
 
@@ -179,18 +181,38 @@ class Lenient(Value):
         return self._value.static_reads()
 
 
-def list_of(parts: list[Any]) -> Any:
-    """A ListOf when some part is a Value; else the parts, which are plain JSON."""
-    holes = tuple((at, part) for at, part in enumerate(parts) if isinstance(part, Value))
-    return ListOf([None if isinstance(part, Value) else part for part in parts], holes) if holes else parts
-
-
-def object_of(parts: dict[str, Any]) -> Any:
-    """An ObjectOf when some part is a Value; else the parts, which are plain JSON."""
-    holes = tuple((key, part) for key, part in parts.items() if isinstance(part, Value))
+def combined(value: Any, holes: list[tuple[Any, Value]], changed: dict[Any, Any]) -> Any:
+    """The list or object with holes in it, or, if there are none, plain JSON: itself, where nothing is `changed`."""
+    if not holes and not changed:
+        return value
+    rest = dict(value) if isinstance(value, dict) else list(value)
+    for key, part in changed.items():
+        rest[key] = part
+    for key, _ in holes:
+        rest[key] = None
     if not holes:
-        return parts
-    return ObjectOf({key: None if isinstance(part, Value) else part for key, part in parts.items()}, holes)
+        return rest
+    return ObjectOf(rest, tuple(holes)) if isinstance(rest, dict) else ListOf(rest, tuple(holes))
+
+
+def literals(values: Mapping[str, Value]) -> dict[str, Any]:
+    """Those of the values that are constants, themselves and not copies: only to be looked at.
+
+    Large ones are left out: whoever looks at literals is to be done at once.
+    """
+    found = {name: value.value for name, value in values.items() if isinstance(value, Constant)}
+    return {name: value for name, value in found.items() if not _is_large(value)}
+
+
+def has_large_literals(values: Iterable[Value]) -> bool:
+    """Whether `literals` leaves some out."""
+    return any(isinstance(value, Constant) and _is_large(value.value) for value in values)
+
+
+def _is_large(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) > LARGE
+    return isinstance(value, list | dict) and len(json.encode(value)) > LARGE
 
 
 def copy_json(value: Any) -> Any:

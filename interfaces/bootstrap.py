@@ -19,6 +19,7 @@ from application.programs import Programs
 from application.queries import Queries
 from application.service import Service
 from domain.secrets import unusable
+from infrastructure.json_schemas import check_schema
 from infrastructure.memory_checkpoints import MemoryCheckpoints
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
@@ -29,7 +30,7 @@ from infrastructure.sources import excerpt, locate
 from infrastructure.sqlite_checkpoints import open_checkpoints
 from infrastructure.sqlite_log import open_log
 from infrastructure.sqlite_views import open_views
-from infrastructure.system import SystemClock, TimeSortedIds, check_schema
+from infrastructure.system import SystemClock, TimeSortedIds
 from infrastructure.table_store import TableStore
 from interfaces.settings import BadSetting, Settings
 

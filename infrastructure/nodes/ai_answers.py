@@ -10,9 +10,9 @@ import msgspec
 from application.redactor import Redactor
 from domain import json
 from domain.errors import ErrorInfo, StepFailure
+from infrastructure.json_schemas import check_schema
 from infrastructure.nodes.ai_messages import Tools
 from infrastructure.nodes.exchange import Response
-from infrastructure.system import check_schema
 
 _CODES: Final = {
     400: "BAD_REQUEST",

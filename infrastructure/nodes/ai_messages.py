@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from domain.errors import Unacceptable
 from domain.problems import nearest
+from infrastructure.json_schemas import check_schema
 from infrastructure.nodes.base import invalid, shown
-from infrastructure.system import check_schema
 
 MAX_MESSAGES: Final = 1_000
 MAX_TOOLS: Final = 128

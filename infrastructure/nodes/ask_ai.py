@@ -9,6 +9,7 @@ from application.redaction import clean_error
 from domain import json
 from domain.errors import ErrorInfo, StepFailure, Unacceptable
 from domain.node import Answer, Edge, NodeMetadata, Parameter
+from infrastructure.json_schemas import check_schema
 from infrastructure.nodes.ai_answers import Completion, called, checked, completion, refusal, usable
 from infrastructure.nodes.ai_messages import Tools, messages_of, tools_of, tools_on_the_wire
 from infrastructure.nodes.ai_spending import Meter
@@ -17,7 +18,6 @@ from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, notes, 
 from infrastructure.nodes.connecting import failed
 from infrastructure.nodes.exchange import Door, Request, Response
 from infrastructure.nodes.outward import OutwardNode, timeout_s
-from infrastructure.system import check_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

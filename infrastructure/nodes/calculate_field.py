@@ -14,6 +14,7 @@ from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.operators import finish, is_number
 from domain.patches import apply, assignment
 from domain.paths import MISSING, Path, get
+from domain.rounding import rounded
 from domain.scope import NOTHING, Scope
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, example, invalid, notes, shown, taken
 from infrastructure.nodes.formulas import Formula, compile_formula

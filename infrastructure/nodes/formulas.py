@@ -87,7 +87,7 @@ class _Calls(Cursor):
     def whole(self) -> str:
         """The text without calls."""
         text = self._until(frozenset(), 0)
-        if self.token.kind != "end":
+        if self.word:
             raise self.unexpected()
         return text
 
@@ -95,19 +95,19 @@ class _Calls(Cursor):
         """Everything up to one of the signs, which is not read, or to the end."""
         parts: list[str] = []
         open_brackets = 0
-        while self.token.kind != "end" and (open_brackets or self.token.text not in closing):
+        while self.word and (open_brackets or self.word not in closing):
             called = self._called()
             if called is not None:
                 parts.append(self._call(called, depth))
                 continue
-            token = self.next()
-            open_brackets += (token.text in ("(", "[")) - (token.text in (")", "]"))
-            parts.append(token.text)
+            word = self.next()
+            open_brackets += (word in ("(", "[")) - (word in (")", "]"))
+            parts.append(word)
         return " ".join(parts)
 
     def _called(self) -> str | None:
         """Read `name (` or `Math.name (`; None, with nothing read, if something else comes next."""
-        words = [word.text for word in self.words[self.at : self.at + 4]]
+        words = self.words[self.at : self.at + 4]
         skipped = 2 if words[:2] == ["Math", "."] else 0
         if words[skipped + 1 : skipped + 2] != ["("] or words[skipped] not in _FUNCTIONS:
             return None

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-import jsonschema_rs
-import msgspec
-
-from domain import json
-from domain.bounds import cost_of
 from domain.errors import ErrorInfo, StepFailure
 from domain.expressions import Expression, InvalidExpression, compile_expression, javascript
 from domain.scope import NOTHING, Scope
+from infrastructure.json_schemas import UnusableSchema, schema_of
 from infrastructure.nodes.base import as_text, invalid, shown
 from infrastructure.nodes.validations import ROOT, Failure, failure
 
@@ -22,58 +17,25 @@ if TYPE_CHECKING:
 
     from domain.context import ExecutionContext
 
-MAX_SCHEMA: Final = 65_536  # bytes
-MAX_DETAILED: Final = 16_384  # characters of JSON: of larger data only the first error is told, as each takes its time
 _DATA: Final = frozenset({"data"})
 
 
 def by_schema(config: Mapping[str, Any], data: Any, *, most: int) -> Iterator[Failure]:
-    """What breaks the JSON Schema `schema`, at most so many errors. Raises `INVALID_PARAMETER` if it is none."""
+    """What breaks the JSON Schema `schema`, at most so many errors. Raises `INVALID_PARAMETER` if it can't be used."""
     if "schema" not in config:
         raise invalid("json_schema needs schema", parameter="schema")
-    source = json.encode(config["schema"])
-    if len(source) > MAX_SCHEMA:
-        raise invalid(f"schema has at most {MAX_SCHEMA:,} bytes, not {len(source):,}", parameter="schema")
-    validator = _validator(source)
-    if validator.is_valid(data):
-        return
-    for error in islice(validator.iter_errors(data), most) if _is_small(data) else _first(validator, data):
-        path = _field(list(error.instance_path))
-        yield failure(path, error.message[:500], error.instance)
-
-
-def _is_small(data: Any) -> bool:
     try:
-        return cost_of(data, most=MAX_DETAILED) <= MAX_DETAILED
-    except StepFailure:  # nested deeper than can be measured
-        return False
-
-
-def _first(validator: Any, data: Any) -> Iterator[Any]:
-    try:
-        validator.validate(data)
-    except jsonschema_rs.ValidationError as error:
-        yield error
+        schema = schema_of(config["schema"])
+    except UnusableSchema as error:
+        raise invalid(error.message, parameter="schema") from error
+    for broken in schema.broken(data, most=most):
+        yield failure(_field(list(broken.path)), broken.message, broken.value)
 
 
 def _field(path: list[str | int]) -> str:
     """As fields are written: `a.b[0]`."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
     return text.removeprefix(".") or ROOT
-
-
-@lru_cache(maxsize=64)
-def _validator(schema: bytes) -> Any:
-    try:
-        return jsonschema_rs.validator_for(
-            msgspec.json.decode(schema),
-            offline=True,
-            mask="the value",  # messages would quote it, however large; and it may be the whole state
-            pattern_options=jsonschema_rs.RegexOptions(),  # linear time, where the default can be made to backtrack
-        )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise invalid(f"schema is not a JSON Schema that can be used: {reason}", parameter="schema") from error
 
 
 def by_expression(context: ExecutionContext, config: Mapping[str, Any], data: Any) -> Iterator[Failure]:

@@ -10,10 +10,11 @@ from domain.expression_errors import expression_error
 from domain.node import Answer, Edge, NodeMetadata, Parameter
 from domain.operators import finish
 from domain.paths import MISSING
+from domain.rounding import rounded, rounded_down, rounded_up
 from infrastructure.nodes.arithmetic import fold
 from infrastructure.nodes.base import LIBRARY_VERSION, example, invalid, notes, shown, taken
 from infrastructure.nodes.needs import need
-from infrastructure.nodes.rounding import precision_of, rounded, rounded_down, rounded_up
+from infrastructure.nodes.rounding import precision_of
 from infrastructure.nodes.state_fields import FieldNode, path_of, read, store
 
 if TYPE_CHECKING:

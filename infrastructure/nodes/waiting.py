@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import jsonschema_rs
-
 from domain.durations import microseconds, milliseconds
 from domain.node import Answer, NodeMetadata, Parameter, Park
+from infrastructure.json_schemas import UnusableSchema, schema_of
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, example, invalid, notes, shown, taken
 from infrastructure.nodes.instants import instant, not_an_instant
 from infrastructure.nodes.trials import trial
@@ -48,10 +47,9 @@ def _schema(config: Mapping[str, Any]) -> Any:
     if schema is None:
         return None
     try:
-        jsonschema_rs.validator_for(schema, offline=True)
-    except ValueError as error:
-        reason = str(error).partition("\n")[0]
-        raise invalid(f"schema is not a JSON Schema: {reason}", parameter="schema") from error
+        schema_of(schema)
+    except UnusableSchema as error:
+        raise invalid(error.message, parameter="schema") from error
     return schema
 
 

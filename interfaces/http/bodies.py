@@ -10,6 +10,7 @@ from domain.document import TOO_LARGE, JsonLimits, parse
 from domain.errors import Unacceptable
 from domain.json import MAX_DEPTH
 from domain.problems import Problem, nearest
+from domain.reporting import Report
 from interfaces.http.problems import HttpProblem
 
 LONGEST_REASON: Final = 2_000
@@ -50,7 +51,9 @@ def read_reason(text: bytes, size: int) -> tuple[Any, str]:
     if not isinstance(body, dict):
         message = 'The body is an object such as {"reason": "…"}, or empty.'
         raise Unacceptable(message, code="SCHEMA", details=[Problem(code="SCHEMA", path="", message=message)])
-    problems = [unknown_key(key, ("reason",)) for key in body if key != "reason"]
+    report = Report()
+    report.unknown(body, ("reason",), lambda key: unknown_key(key, ("reason",)))
+    problems = list(report.problems())
     reason = body.get("reason", "")
     if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
         message = f"A reason is a text of at most {LONGEST_REASON:,} characters."

@@ -22,6 +22,8 @@ from interfaces.bootstrap import locate
 
 PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER: Final = {"Retry-After": "1"}
+LONGEST_POINTER: Final = 2_000
+"""Characters of a pointer on the wire: a key may be as long as the body. Line and column say the place all the same."""
 INTERNAL: Final = "Something went wrong inside the service. The request id names it in the service's log."
 
 
@@ -161,6 +163,8 @@ def shown(problem: Problem) -> dict[str, Any]:
     """A problem on the wire. Errors and warnings stand in lists of their own, so that its severity goes unsaid."""
     described: dict[str, Any] = msgspec.to_builtins(problem)
     described.pop("severity", None)
+    if len(problem.path) > LONGEST_POINTER:
+        described["path"] = problem.path[:LONGEST_POINTER] + "…"
     return described
 
 

@@ -15,6 +15,7 @@ from domain.limits import Limits
 from domain.options import PRIORITY_RULE, is_priority
 from domain.problems import Problem, pointer
 from domain.program import Program
+from domain.reporting import Report
 from interfaces.http.bodies import limits as parse_limits
 from interfaces.http.bodies import unknown_key
 
@@ -58,7 +59,7 @@ def read_draft(text: bytes, programs: Programs, limits: Limits) -> Draft:
         inner = moved(error.problems, prefix)
     if outer or known or program is None:
         warnings = moved(program.warnings, prefix) if program is not None else ()
-        raise InvalidDefinition((*known, *outer, *inner, *warnings))
+        raise InvalidDefinition(Report((*known, *outer, *inner, *warnings)).problems())
     return Draft(body=body, submission=_submission(body, definition, wrapped=wrapped), program=program, prefix=prefix)
 
 
@@ -84,10 +85,15 @@ def _submission(body: Any, definition: Any, *, wrapped: bool) -> Submission:
 
 def start_problems(body: dict[str, Any], keys: tuple[str, ...]) -> list[Problem]:
     """What is wrong with what a body says of how to run; `keys` are all those that it may have."""
-    return [problem for key, value in body.items() for problem in _key_problems(key, value, keys)]
+    report = Report()
+    report.unknown(body, (*keys, *LATER), lambda key: unknown_key(key, keys))
+    for key in (*keys, *LATER):
+        for problem in _key_problems(key, body[key]) if key in body else ():
+            report(problem)
+    return list(report.problems())
 
 
-def _key_problems(key: str, value: Any, keys: tuple[str, ...]) -> Iterator[Problem]:
+def _key_problems(key: str, value: Any) -> Iterator[Problem]:
     match key:
         case "initialState":
             if not isinstance(value, dict):
@@ -105,8 +111,6 @@ def _key_problems(key: str, value: Any, keys: tuple[str, ...]) -> Iterator[Probl
             yield from _label_problems(value)
         case _ if key in LATER:
             yield Problem(code="NOT_SUPPORTED", path=pointer(key), message=f"{key} is not supported yet; leave it out.")
-        case _ if key not in keys:
-            yield unknown_key(key, keys)
 
 
 def _label_problems(labels: Any) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from domain import json
 from domain.events import CommandKey
 from domain.problems import Problem
 from interfaces.bootstrap import locate
+from interfaces.collector import paused_for
 from interfaces.http import headers
 from interfaces.http.api import Api, json_response, lists_shown
 from interfaces.http.bodies import read_text
@@ -57,7 +58,8 @@ def _accepted(accepted: Accepted, warnings: list[dict[str, Any]]) -> dict[str, A
 
 
 def _draft(text: bytes, api: Api, key: str | None) -> tuple[Draft, CommandKey | None, list[dict[str, Any]]]:
-    draft = read_draft(text, api.service.programs, api.limits)
+    with paused_for(text):
+        draft = read_draft(text, api.service.programs, api.limits)
     command_key = None
     if key is not None:
         command_key = CommandKey(key=key, request=json.digest([RUN, draft.body]))

@@ -27,7 +27,6 @@ HEAVY = (
     "sqlite_utils",
     "minijinja",
     "asyncio",
-    "tree_sitter",
 )
 HELP_S = 0.2
 COMMANDS = (

@@ -40,9 +40,10 @@ bad.json:4:43: error[UNKNOWN_TARGET]: There is no step 'nowhere' to jump to, and
 bad.json:4:43: error[UNKNOWN_EDGE]: limit never takes the edge 'x'; it takes all_items, error, success.
     4 |     {"limit": {"items": [], "maxItem": 3, "x?": "nowhere"}},
       |                                           ^^^^
-bad.json:6:25: error[INVALID_EXPRESSION]: `uper` is not a filter. Did you mean `upper`? …
+bad.json:6:25: error[INVALID_EXPRESSION]: `uper` is not a filter. …
     6 |  {"$.a": "日本 \\"{{ $.n | uper }}\\""}
       |                           ^^^^
+      = did you mean 'upper'?
 bad.json:5:6: warning[NOT_A_LOOP]: each runs a body only as a loop: write its key as 'each...'.
     5 |     {"each": {"items": []}},
       |      ^^^^^^

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from domain.budget import Budget
-from domain.compiler import MAX_PROBLEMS, compile_definition
+from domain.compiler import compile_definition
 from domain.errors import InvalidDefinition
 from domain.limits import Limits
 from domain.node import Parameter
 from domain.problems import Problem
+from domain.reporting import MAX_PROBLEMS
 from tests.support.workflows import Catalog, Script, problems_of, scripted, workflow
 
 SCRIPT = Script()

@@ -18,7 +18,7 @@ from domain.execution import Execution
 from domain.layers import Layers
 from domain.limits import Limits
 from domain.position import Branch, Visit, WaitFor
-from infrastructure.system import check_schema
+from infrastructure.json_schemas import check_schema
 from tests.support.workflows import NOON, Script, Walk, nodes_of, workflow
 
 SECOND = 1_000_000

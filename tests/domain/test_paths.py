@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.paths import MISSING, Path, format_path, get, is_path, parse_field, parse_path, pointer_of
+from domain.paths import MISSING, Path, format_path, get, parse_field, parse_path, path_or_none, pointer_of
 
 VALUE: dict[str, Any] = {
     "a": {"b": [10, {"c": None}], "my key": 1, "it's": 2},
@@ -40,7 +40,7 @@ keys = st.one_of(st.text(), st.integers(min_value=0, max_value=10**14))
 def test_a_path_is_read_as_written(text: str, path: Path) -> None:
     """Names, quoted keys and indexes after `$`, as LANGUAGE 3 rule 2 lists them."""
     assert parse_path(text) == path
-    assert is_path(text)
+    assert path_or_none(text) == parse_path(text)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_a_path_is_read_as_written(text: str, path: Path) -> None:
     ],
 )
 def test_what_is_no_path_is_refused_in_a_sentence(text: str) -> None:
-    """ValueError with a sentence, and `is_path` says no."""
-    assert not is_path(text)
+    """ValueError with a sentence, and `path_or_none` gives none."""
+    assert path_or_none(text) is None
     with pytest.raises(ValueError, match=r"\.$"):
         parse_path(text)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.errors import StepFailure
 from domain.problems import Problem
+from domain.reporting import Report
 from domain.scope import Scope
 from domain.values import Value, compile_value
 
@@ -26,8 +27,9 @@ STATE: dict[str, Any] = {
 
 def compiled(value: Any, *, lenient: bool = False, fill_bare: bool = False) -> tuple[Value, list[Problem]]:
     """The compiled value and what was reported."""
-    problems: list[Problem] = []
-    return compile_value(value, path="/p", problems=problems, lenient=lenient, fill_bare=fill_bare), problems
+    report = Report()
+    found = compile_value(value, path="/p", report=report, lenient=lenient, fill_bare=fill_bare)
+    return found, list(report.problems())
 
 
 def resolved(value: Any, *, lenient: bool = False, fill_bare: bool = False, **roots: Any) -> tuple[Any, list[str]]:
@@ -224,14 +226,14 @@ def test_what_does_not_compile_is_an_error_that_says_what_to_write(value: str, n
     """INVALID_EXPRESSION at the pointer of the text, suggesting `{{…}}` or the nearest name."""
     found, problems = compiled([1, {"k": value}])
     assert [(each.code, each.severity, each.path) for each in problems] == [("INVALID_EXPRESSION", "error", "/p/1/k")]
-    assert named in problems[0].message
+    assert named in f"{problems[0].message} {problems[0].nearest}"
     assert found.constant
 
 
 def test_every_problem_is_reported() -> None:
-    """Not only the first."""
+    """Not only the first; errors come before warnings."""
     _, problems = compiled(["$.a b", "text $.c", "{{", {"x": "$.a |"}])
-    assert [each.path for each in problems] == ["/p/0", "/p/1", "/p/2", "/p/3/x"]
+    assert [each.path for each in problems] == ["/p/0", "/p/2", "/p/3/x", "/p/1"]
 
 
 @pytest.mark.parametrize(

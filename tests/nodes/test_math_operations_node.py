@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from domain.rounding import rounded
 from infrastructure.nodes.math_operations import MathOperations
-from infrastructure.nodes.rounding import rounded
 from tests.support.nodes import run
 
 STATE = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from domain.problems import Problem
+from domain.reporting import Report
 from domain.values import Value, compile_value
 
 Special = Literal["$end", "$fail", "$break", "$continue"]
@@ -149,9 +149,9 @@ def _outwards(block: Block | None) -> Iterator[Block]:
 
 
 def _compiled(value: Any, *, lenient: bool = False) -> Value:
-    problems: list[Problem] = []
-    compiled = compile_value(value, path="", problems=problems, lenient=lenient)
-    assert all(problem.severity == "warning" for problem in problems), problems
+    report = Report()
+    compiled = compile_value(value, path="", report=report, lenient=lenient)
+    assert not report.errors, report.problems()
     return compiled
 
 

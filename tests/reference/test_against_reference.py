@@ -23,7 +23,7 @@ from domain.events import EdgeTaken, NodeFailed
 from domain.evolve import fold
 from domain.execution import Execution
 from domain.node import Answer, Edge
-from infrastructure.system import check_schema
+from infrastructure.json_schemas import check_schema
 from interfaces.embedded import Engine
 from tests.reference.interpreter import Reference
 from tests.reference.nodes import Does

@@ -22,10 +22,10 @@ from domain.events import CommandKey, NodeStarted, Recovered
 from domain.execution import Execution
 from domain.limits import Limits
 from domain.node import Answer, Edge, NodeMetadata, WorkflowNode
+from infrastructure.json_schemas import check_schema
 from infrastructure.memory_log import MemoryLog
 from infrastructure.nodes.library import standard_registry
 from infrastructure.nodes.registry import NodeRegistry
-from infrastructure.system import check_schema
 from tests.reference.nodes import Does
 from tests.simulation.faults import FaultyLog, Ledger, Plan
 from tests.simulation.invariants import History, violations

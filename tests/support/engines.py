@@ -10,9 +10,10 @@ from application.ports import Append, Clock, EventLog, Nodes, Recorded
 from application.programs import Programs
 from application.service import Service
 from domain.limits import Limits
+from infrastructure.json_schemas import check_schema
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
-from infrastructure.system import SystemClock, TimeSortedIds, check_schema
+from infrastructure.system import SystemClock, TimeSortedIds
 
 WORKER = "test:1"
 

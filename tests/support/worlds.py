@@ -21,9 +21,9 @@ from domain.events import (
 )
 from domain.execution import Execution
 from domain.node import Edge, WorkflowNode
+from infrastructure.json_schemas import check_schema
 from infrastructure.memory_log import MemoryLog
 from infrastructure.nodes.registry import NodeRegistry
-from infrastructure.system import check_schema
 from tests.support.workflows import NOON, Script, scripted, workflow
 
 MINUTE = 60_000_000
