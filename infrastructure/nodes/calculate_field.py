@@ -18,7 +18,7 @@ from domain.rounding import rounded
 from domain.scope import NOTHING, Scope
 from infrastructure.nodes.base import LIBRARY_VERSION, LibraryNode, WritesNothing, example, invalid, notes, shown, taken
 from infrastructure.nodes.formulas import Formula, compile_formula
-from infrastructure.nodes.rounding import precision_of, rounded
+from infrastructure.nodes.rounding import precision_of
 from infrastructure.nodes.state_fields import path_of
 from infrastructure.nodes.trials import trial
 

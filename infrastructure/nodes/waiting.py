@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import jsonschema_rs
+
 from domain.durations import microseconds, milliseconds
 from domain.node import Answer, NodeMetadata, Parameter, Park
 from infrastructure.json_schemas import UnusableSchema, schema_of

@@ -14,7 +14,7 @@ from domain.durations import milliseconds
 from domain.errors import InvalidDefinition, NotJson, Refused, StepFailure, Unacceptable
 from domain.events import NodeStarted, RetryScheduled
 from domain.execution import Execution
-from domain.problems import Problem
+from domain.reporting import Report
 from domain.scope import Scope
 from domain.values import compile_value
 from infrastructure.nodes.library import standard_registry
@@ -206,9 +206,9 @@ def tabled(fence: Fence) -> list[tuple[str, str, str]]:
 
 def _given(value: Any, state: dict[str, Any]) -> str:
     """What a value gives as compact JSON, or the code of what is wrong with it."""
-    problems: list[Problem] = []
-    compiled = compile_value(value, path="", problems=problems)
-    wrong = [each.code for each in problems if each.severity == "error"]
+    report = Report()
+    compiled = compile_value(value, path="", report=report)
+    wrong = [each.code for each in report.problems() if each.severity == "error"]
     if wrong:
         return wrong[0]
     try:
