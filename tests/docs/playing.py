@@ -14,6 +14,7 @@ from domain.durations import milliseconds
 from domain.errors import InvalidDefinition, NotJson, Refused, StepFailure, Unacceptable
 from domain.events import NodeStarted, RetryScheduled
 from domain.execution import Execution
+from domain.problems import Problem
 from domain.reporting import Report
 from domain.scope import Scope
 from domain.values import compile_value
