@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from eventsourcing.persistence import ConnectionPoolClosedError
 
 from application.ports import Append, EventLog, Recorded, StoreUnavailable
 from infrastructure import sqlite_files
 from infrastructure.chain import extend, recorded
+from infrastructure.doubt import Doubt
 from infrastructure.event_mapper import EventMapper
+from infrastructure.heads import Heads
 from infrastructure.locking import StoreLock
 from infrastructure.sqlite_recorder import LOG, CommitFailed, LogFactory, LogRecorder
 
@@ -23,18 +24,14 @@ if TYPE_CHECKING:
 
     from eventsourcing.sqlite import SQLiteCursor
 
-    from infrastructure.chain import Answer, ChainedEvent, Extension, Head
+    from infrastructure.chain import Answer, ChainedEvent, Extension
 
-MAX_HEADS: Final = 16_384
-"""Ends of streams that are remembered between appends (about 5 MB)."""
-
-
-class Heads:
-    """The ends of the streams that were appended to last."""
+class FileHeads(Heads):
+    """Heads that are known as long as nobody else writes the file, and the position that the log ends at."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.position = 0
-        self._heads: OrderedDict[str, Head] = OrderedDict()
         self._data_version = -1
 
     def known(self, data_version: int) -> bool:
@@ -43,28 +40,12 @@ class Heads:
 
     def start(self, data_version: int, position: int) -> None:
         """Forget everything, and learn anew from here."""
-        self._heads.clear()
+        self.clear()
         self._data_version, self.position = data_version, position
 
     def forget(self) -> None:
         """Trust nothing that was learned."""
         self._data_version = -1
-
-    def get(self, stream: str) -> Head | None:
-        """Where a stream ends, if that is known."""
-        head = self._heads.get(stream)
-        if head is not None:
-            self._heads.move_to_end(stream)
-        return head
-
-    def moved(self, heads: dict[str, Head], rows: Sequence[ChainedEvent]) -> None:
-        """Take note of what was committed, and let go of what was not used for longest."""
-        self.position += len(rows)
-        for stream, head in heads.items():
-            self._heads[stream] = head
-            self._heads.move_to_end(stream)
-        while len(self._heads) > MAX_HEADS:
-            self._heads.popitem(last=False)
 
 
 class SqliteLog(EventLog):
@@ -82,8 +63,8 @@ class SqliteLog(EventLog):
         self._mapper = mapper
         self._lock = lock
         self._writing = Lock()  # what is remembered of the heads belongs to whoever writes
-        self._heads = Heads()
-        self._doubtful: dict[tuple[str, int], ChainedEvent] = {}  # rows of the last commit that failed
+        self._heads = FileHeads()
+        self._doubt = Doubt()
 
     def append(self, batch: Sequence[Append]) -> list[Answer]:
         """Record in one transaction, which is on the disk before this returns."""
@@ -97,7 +78,7 @@ class SqliteLog(EventLog):
                 # On a new connection: what was committed after all is found there, the rest is written from the
                 # start. The sync that failed is not repeated.
                 answers = self._append(batch, encoded)
-                self._doubtful = {}
+                self._doubt.clear()
                 return answers
 
     def _append(self, batch: Sequence[Append], encoded: Sequence[Sequence[bytes]]) -> list[Answer]:
@@ -110,9 +91,10 @@ class SqliteLog(EventLog):
         except BaseException as error:
             self._heads.forget()
             if isinstance(error, CommitFailed) and rows:
-                self._doubtful = {(str(row.originator_id), row.originator_version): row for row in rows}
+                self._doubt.remember(rows)
             raise
-        self._heads.moved(extension.heads, extension.rows)
+        self._heads.moved(extension.heads)
+        self._heads.position += len(rows)
         return extension.answers
 
     def _extend(self, cursor: SQLiteCursor, batch: Sequence[Append], encoded: Sequence[Sequence[bytes]]) -> Extension:
@@ -124,19 +106,10 @@ class SqliteLog(EventLog):
             encoded,
             head_of=lambda stream: self._heads.get(stream) or self._recorder.head(cursor, stream),
             position=self._heads.position,
-            landed=lambda append, stored: self._landed(cursor, append, stored),
+            landed=lambda append, stored: self._doubt.landed(
+                append, stored, hash_at=lambda stream, version: self._recorder.hash_at(cursor, stream, version)
+            ),
         )
-
-    def _landed(self, cursor: SQLiteCursor, append: Append, stored: Sequence[bytes]) -> tuple[Recorded, ...] | None:
-        """What the append recorded by a commit that was reported as failed; None: it is a conflict like any other."""
-        versions = range(append.after + 1, append.after + 1 + len(stored))
-        rows = [row for version in versions if (row := self._doubtful.get((append.stream, version))) is not None]
-        told = [(event.tag, state) for event, state in zip(append.events, stored, strict=True)]
-        if not rows or [(row.topic, row.state) for row in rows] != told:
-            return None
-        if self._recorder.hash_at(cursor, append.stream, versions[-1]) != rows[-1].hash:
-            return None
-        return tuple(recorded(row, event) for row, event in zip(rows, append.events, strict=True))
 
     def read(
         self,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from application.ports import Append, StoreUnavailable, VersionConflict
-from infrastructure import sqlite_log
+from infrastructure import heads
 from infrastructure.chain import broken_link
 from infrastructure.sqlite_log import SqliteLog, open_log
 from infrastructure.sqlite_recorder import LogConnection, LogConnectionPool, LogRecorder
@@ -112,7 +112,7 @@ def test_what_was_remembered_of_heads_is_forgotten_when_somebody_else_writes(log
 
 def test_no_more_heads_are_remembered_than_the_bound(log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that fell out of memory is looked up again."""
-    monkeypatch.setattr(sqlite_log, "MAX_HEADS", 3)
+    monkeypatch.setattr(heads, "MAX_HEADS", 3)
     for n in range(6):
         log.append([append(f"s{n}", 0, n)])
     assert len(log._heads._heads) == 3
