@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -63,6 +64,12 @@ class StoreHeld(ClewError):
 class EventLog(ABC):
     """The append-only log of all streams. Thread-safe; calls block until done."""
 
+    commits_inline: int = sys.maxsize
+    """The most waiting appends that are better committed by the thread that has them than handed to another one.
+
+    It says how an append spends its time: computing in this process (all of them), waiting for a disk, or for a network (0).
+    """
+
     @abstractmethod
     def append(self, batch: Sequence[Append]) -> list[tuple[Recorded, ...] | VersionConflict]:
         """Record all of the batch's appends that fit, in one durable transaction, and answer each in order.
@@ -97,6 +104,10 @@ class EventLog(ABC):
     @abstractmethod
     def position(self) -> int:
         """The position of the newest event; 0 when the log is empty."""
+
+    def check(self) -> None:
+        """Raise StoreUnavailable if it is known that nothing could be read or appended now."""
+        self.position()
 
     @abstractmethod
     def close(self) -> None:

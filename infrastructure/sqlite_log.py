@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from infrastructure.chain import Answer, ChainedEvent, Extension
 
+
 class FileHeads(Heads):
     """Heads that are known as long as nobody else writes the file, and the position that the log ends at."""
 

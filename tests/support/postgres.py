@@ -1,0 +1,59 @@
+"""Stores in PostgreSQL for tests: a schema of each one's own, dropped afterwards."""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import psycopg
+
+URL = os.environ.get("CLEW_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
+"""The database for tests; they make schemas in it, and leave nothing behind."""
+
+
+def connected(url: str = URL) -> psycopg.Connection[Any]:
+    """A connection beside those of the code under test."""
+    import psycopg
+
+    return psycopg.connect(url.partition("?")[0], autocommit=True, connect_timeout=2)
+
+
+@functools.cache
+def missing() -> str | None:
+    """Why there is no database for tests, or None."""
+    try:
+        connected().close()
+    except ImportError:
+        return "psycopg is not installed"
+    except Exception as error:
+        return f"no PostgreSQL at CLEW_TEST_POSTGRES: {str(error).strip()}"
+    return None
+
+
+def require() -> None:
+    """Skip the test where there is no database; fail it if services must be there (CLEW_REQUIRE_SERVICES=1)."""
+    reason = missing()
+    if reason is not None and os.environ.get("CLEW_REQUIRE_SERVICES") == "1":
+        pytest.fail(reason)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+@contextmanager
+def schema(url: str = URL) -> Iterator[str]:
+    """The URL of a store of its own, which is not there yet."""
+    require()
+    name = f"clew_test_{secrets.token_hex(6)}"
+    try:
+        yield f"{url}{'&' if '?' in url else '?'}schema={name}"
+    finally:
+        with connected() as connection:
+            connection.execute("SET lock_timeout = '5s'")
+            connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
