@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from threading import Event, Lock, Semaphore, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -20,13 +21,14 @@ from infrastructure import postgres_arrays
 from infrastructure.postgres_errors import ConnectionLost, Silent, explained, lost, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator
 
     from psycopg.abc import PQGen
     from psycopg.rows import TupleRow
 
     from infrastructure.postgres_address import Address
 
+Parameters = Sequence[Any] | Mapping[str, Any]
 CONNECT_S: Final = 2
 """How long a connection may take to come about; libpq's own default is minutes."""
 SILENCE_S: Final = 5.0
@@ -121,7 +123,7 @@ class Connections:
         with self._lock:
             self._refuse()
 
-    def rows(self, statement: bytes, parameters: Sequence[Any] = ()) -> list[TupleRow]:
+    def rows(self, statement: bytes, parameters: Parameters = ()) -> list[TupleRow]:
         """What a query answers. Asked again on another connection if the first one turns out to be dead."""
         with explained(self._address):
             try:
@@ -129,7 +131,7 @@ class Connections:
             except ConnectionLost:
                 return self._rows(statement, parameters)
 
-    def _rows(self, statement: bytes, parameters: Sequence[Any]) -> list[TupleRow]:
+    def _rows(self, statement: bytes, parameters: Parameters) -> list[TupleRow]:
         with self.borrow() as connection, connection.cursor(binary=True) as cursor:
             return cursor.execute(statement, parameters, prepare=True).fetchall()
 

@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 from infrastructure.chain import EMPTY, ChainedEvent, Head
 from infrastructure.postgres_arrays import bytes_array, integers_array, texts_array
 from infrastructure.postgres_connections import Connections, Use
+from infrastructure.postgres_text import restored, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -92,10 +93,10 @@ class LogRecorder:
         parameters = (
             token,
             position,
-            texts_array([_stored(stream) for stream in heads]),
+            texts_array([stored(stream) for stream in heads]),
             integers_array([head.version for head in heads.values()]),
             bytes_array([head.hash for head in heads.values()]),
-            texts_array([_stored(str(row.originator_id)) for row in rows]),
+            texts_array([stored(str(row.originator_id)) for row in rows]),
             integers_array([row.originator_version for row in rows]),
             texts_array([row.topic for row in rows]),
             bytes_array([row.state for row in rows]),
@@ -106,28 +107,26 @@ class LogRecorder:
         if not found:
             return None
         positions = [version for stream, version, _ in found if stream is None]
-        differing = {_text(stream): Head(version, hash_) for stream, version, hash_ in found if stream is not None}
+        differing = {restored(stream): Head(version, hash_) for stream, version, hash_ in found if stream is not None}
         return Difference(differing, positions[0] if positions else None)
 
     def heads(self, connection: Connection, streams: Iterable[str]) -> dict[str, Head]:
         """Where streams end."""
         heads = dict.fromkeys(streams, EMPTY)
         with connection.cursor(binary=True) as cursor:
-            for stream, version, hash_ in cursor.execute(
-                self._heads, (texts_array([_stored(name) for name in heads]),)
-            ):
-                heads[_text(stream)] = Head(version, hash_)
+            for stream, version, hash_ in cursor.execute(self._heads, (texts_array([stored(name) for name in heads]),)):
+                heads[restored(stream)] = Head(version, hash_)
         return heads
 
     def hash_at(self, connection: Connection, stream: str, version: int) -> bytes | None:
         """The hash of a version, which stands for everything up to it; None: there is no such version."""
         with connection.cursor(binary=True) as cursor:
-            row = cursor.execute(self._hash_at, (_stored(stream), version)).fetchone()
+            row = cursor.execute(self._hash_at, (stored(stream), version)).fetchone()
         return None if row is None else bytes(row[0])
 
     def head(self, stream: str) -> Head:
         """Where a stream ends, for readers."""
-        rows = self.readers.rows(self._newest, (_stored(stream), 0, EVERYTHING, 1))
+        rows = self.readers.rows(self._newest, (stored(stream), 0, EVERYTHING, 1))
         return Head(rows[0][1], rows[0][5]) if rows else EMPTY
 
     def select_events(
@@ -137,7 +136,7 @@ class LogRecorder:
         upto = EVERYTHING if lte is None else lte
         most = EVERYTHING if limit is None else limit
         statement = self._newest if desc else self._oldest
-        return _events(self.readers.rows(statement, (_stored(stream), gt, upto, most)))
+        return _events(self.readers.rows(statement, (stored(stream), gt, upto, most)))
 
     def select_notifications(self, after: int, limit: int) -> list[ChainedEvent]:
         """The rows of all streams, by position."""
@@ -154,15 +153,4 @@ class LogRecorder:
 
 
 def _events(rows: Iterable[TupleRow]) -> list[ChainedEvent]:
-    return [ChainedEvent(_text(row[0]), *row[1:]) for row in rows]
-
-
-def _stored(text: str) -> str:
-    r"""A text as PostgreSQL takes it, which has no NUL: that is `\0`, and a backslash two."""
-    return text.replace("\\", r"\\").replace("\0", r"\0") if "\0" in text or "\\" in text else text
-
-
-def _text(stored: str) -> str:
-    if "\\" not in stored:
-        return stored
-    return "\\".join(part.replace(r"\0", "\0") for part in stored.split(r"\\"))
+    return [ChainedEvent(restored(row[0]), *row[1:]) for row in rows]

@@ -9,40 +9,19 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from sqlite_utils import Database
 
 from application.ports import Page, Status, StoreUnavailable, Summary, Views
 from infrastructure import sqlite_files, view_pages
+from infrastructure.view_rows import COLUMNS, page_query, record, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from domain.events import WorkflowPublished
 
-VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 4)
+VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 3)
 """Raise the schema version with any change to the tables or to what a row means: the views are then built anew."""
-COLUMNS: Final[dict[str, type]] = {
-    "execution_id": str,
-    "workflow_id": str,
-    "workflow_version": str,
-    "status": str,
-    "version": int,
-    "position": int,
-    "started_position": int,
-    "start_time": int,
-    "update_time": int,
-    "end_time": int,
-    "current_address": str,
-    "due": int,
-    "paused_at": int,
-    "branches": int,
-    "parked": str,
-    "children": str,
-    "parent": str,
-    "error_code": str,
-    "labels": str,
-}
 PUBLISHED: Final[dict[str, type]] = {"workflow_id": str, "workflow_version": str}
 INDEXES: Final = (
     ("started_position",),
@@ -81,7 +60,7 @@ class SqliteViews(Views):
                 names = list(execution_ids[start : start + ROWS_PER_QUERY])
                 where = f"execution_id IN ({','.join('?' * len(names))})"
                 rows = database["executions"].rows_where(where, names)
-                found.update({row["execution_id"]: _summary(row) for row in rows})
+                found.update({row["execution_id"]: summary(row) for row in rows})
         return found
 
     def put(self, rows: Sequence[Summary], position: int, *, published: Sequence[WorkflowPublished] = ()) -> None:
@@ -89,7 +68,7 @@ class SqliteViews(Views):
         versions = [{"workflow_id": event.workflow, "workflow_version": event.workflow_version} for event in published]
         with self._write() as database:
             if rows:
-                database.table("executions").upsert_all([_record(row) for row in rows], pk="execution_id")
+                database.table("executions").upsert_all([record(row) for row in rows], pk="execution_id")
             if versions:
                 database.table("published").insert_all(versions, pk=tuple(PUBLISHED), ignore=True)
             database.table("tracking").upsert({"name": "views", "position": position}, pk="name")
@@ -111,9 +90,11 @@ class SqliteViews(Views):
     ) -> Page:
         """Read one page by one index for each status, merged."""
         before = None if cursor is None else view_pages.started_before(cursor)
-        sql, parameters = _page_query(sorted(set(status)), workflow, before)
+        sql, parameters = page_query(
+            "executions", status=sorted(set(status)), workflow=workflow, before=before, mark=lambda name: f":{name}"
+        )
         with self._read() as database:
-            rows = [_summary(row) for row in database.query(sql, {**parameters, "limit": limit + 1})]
+            rows = [summary(row) for row in database.query(sql, {**parameters, "limit": limit + 1})]
         return view_pages.page(rows, limit)
 
     def workflows(self) -> list[dict[str, Any]]:
@@ -257,7 +238,7 @@ def _closed_on_failure(database: Database) -> Iterator[None]:
 
 def _create_tables(database: Database) -> None:
     database.execute("BEGIN IMMEDIATE")
-    database.table("executions").create(COLUMNS, pk="execution_id", if_not_exists=True)
+    database.table("executions").create(dict(COLUMNS), pk="execution_id", if_not_exists=True)
     for columns in INDEXES:
         database.table("executions").create_index(columns, if_not_exists=True)
     database.table("published").create(PUBLISHED, pk=tuple(PUBLISHED), if_not_exists=True)
@@ -265,37 +246,3 @@ def _create_tables(database: Database) -> None:
     database.execute(f"PRAGMA application_id={VIEWS.application_id:d}")
     database.execute(f"PRAGMA user_version={VIEWS.schema_version:d}")
     database.execute("COMMIT")
-
-
-def _page_query(status: Sequence[str], workflow: str | None, before: int | None) -> tuple[str, dict[str, Any]]:
-    """One query for each status, each along its index and no further than a page, and the newest of them all."""
-    parameters: dict[str, Any] = {f"status{index}": name for index, name in enumerate(status)}
-    conditions = []
-    if workflow is not None:
-        conditions.append("workflow_id = :workflow")
-        parameters["workflow"] = workflow
-    if before is not None:
-        conditions.append("started_position < :before")
-        parameters["before"] = before
-    filters = [[f"status = :{name}", *conditions] for name in list(parameters)[: len(status)]] or [conditions]
-    parts = [
-        f"SELECT * FROM (SELECT * FROM executions {'WHERE ' if each else ''}{' AND '.join(each)} "  # noqa: S608 - constants
-        "ORDER BY started_position DESC LIMIT :limit)"
-        for each in filters
-    ]
-    return f"{' UNION ALL '.join(parts)} ORDER BY started_position DESC LIMIT :limit", parameters
-
-
-def _record(row: Summary) -> dict[str, Any]:
-    record = msgspec.structs.asdict(row)
-    record["labels"] = msgspec.json.encode(row.labels).decode()
-    record["parked"] = msgspec.json.encode(row.parked).decode()
-    record["children"] = msgspec.json.encode(row.children).decode()
-    return record
-
-
-def _summary(row: dict[str, Any]) -> Summary:
-    labels = msgspec.json.decode(row["labels"], type=dict[str, str])
-    parked = msgspec.json.decode(row["parked"], type=dict[str, int | None])
-    children = msgspec.json.decode(row["children"], type=dict[str, str])
-    return Summary(**{**row, "labels": labels, "parked": parked, "children": children})

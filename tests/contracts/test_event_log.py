@@ -10,7 +10,7 @@ import pytest
 
 from infrastructure import postgres_log
 from infrastructure.memory_log import MemoryLog
-from infrastructure.postgres_address import parse
+from infrastructure.postgres_address import Address, parse
 from infrastructure.sqlite_log import open_log
 from tests.contracts.event_log import DurableEventLogContract, EventLogContract
 from tests.contracts.samples import append
@@ -59,10 +59,13 @@ class TestPostgresLog(DurableEventLogContract):
     @pytest.fixture(autouse=True)
     def schemas(self) -> Iterator[None]:
         """A schema of its own for each test, and one for each other log."""
-        with ExitStack() as stack:
-            self.new = lambda: parse(stack.enter_context(postgres.schema()))
+        with ExitStack() as self.schemas_of_test:
             self.address = self.new()
             yield
+
+    def new(self) -> Address:
+        """A schema that is not there yet."""
+        return parse(self.schemas_of_test.enter_context(postgres.schema()))
 
     def open(self) -> EventLog:
         """The schema of this test."""
@@ -87,15 +90,14 @@ def test_postgres_agrees_on_history() -> None:
 def agreed(one: EventLog, other: EventLog) -> None:
     """Both say the same after the same appends."""
     try:
-        answers = []
-        for log in (one, other):
-            answers.append(
-                [
-                    log.append([append("x", 0, 1, {"ž": [2]}), append("y", 0, 3), append("x", 0, "conflict")]),
-                    log.append([append("z", 9, "conflict")]),
-                    log.append([append("y", 1, 4), append("x", 2, 5)]),
-                ]
-            )
+        answers = [
+            [
+                log.append([append("x", 0, 1, {"ž": [2]}), append("y", 0, 3), append("x", 0, "conflict")]),
+                log.append([append("z", 9, "conflict")]),
+                log.append([append("y", 1, 4), append("x", 2, 5)]),
+            ]
+            for log in (one, other)
+        ]
         assert one.follow(0, 100) == other.follow(0, 100)
         assert [[type(answer) for answer in batch] for batch in answers[0]] == [
             [type(answer) for answer in batch] for batch in answers[1]

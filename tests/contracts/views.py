@@ -96,10 +96,8 @@ class ViewsContract(ABC):
             paused_at=7,
             branches=3,
             parked={"": None, "a/ž": 8},
-            children={"a/ž": "ex_1"},
-            parent="e0",
-            error_code="X",
-            labels={"kunde": "Žluťoučký 🐎", "": ""},
+            error_code="X\0\\0\\\\ ' %s",
+            labels={"kunde": "Žluťoučký 🐎 \0", "": ""},
         )
         views.put([full, row(2)], 9)
         assert views.get(["e1", "e2", "e3"]) == {"e1": full, "e2": row(2)}

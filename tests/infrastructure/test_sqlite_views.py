@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from application.ports import StoreUnavailable, Summary
-from infrastructure.sqlite_views import COLUMNS, SqliteViews, _page_query, open_views
+from infrastructure.sqlite_views import SqliteViews, open_views
+from infrastructure.view_rows import COLUMNS, page_query
 from tests.contracts.views import row
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def test_the_writer_leaves_syncing_to_checkpoints(views: SqliteViews) -> None:
 @pytest.mark.parametrize("workflow", [None, "audit"])
 def test_no_list_scans_or_sorts_the_table(views: SqliteViews, status: list[str], workflow: str | None) -> None:
     """Every way of filtering walks along an index; only rows of pages are sorted."""
-    sql, parameters = _page_query(status, workflow, 7)
+    sql, parameters = page_query("executions", status=status, workflow=workflow, before=7, mark=lambda name: f":{name}")
     with views._read() as database:
         plan = [step["detail"] for step in database.query(f"EXPLAIN QUERY PLAN {sql}", {**parameters, "limit": 5})]
     of_the_table = [step for step in plan if "executions" in step]

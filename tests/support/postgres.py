@@ -7,12 +7,10 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psycopg
 import pytest
-
-if TYPE_CHECKING:
-    import psycopg
 
 URL = os.environ.get("CLEW_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
 """The database for tests; they make schemas in it, and leave nothing behind."""
@@ -20,8 +18,6 @@ URL = os.environ.get("CLEW_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/tes
 
 def connected(url: str = URL) -> psycopg.Connection[Any]:
     """A connection beside those of the code under test."""
-    import psycopg
-
     return psycopg.connect(url.partition("?")[0], autocommit=True, connect_timeout=2)
 
 
@@ -30,9 +26,7 @@ def missing() -> str | None:
     """Why there is no database for tests, or None."""
     try:
         connected().close()
-    except ImportError:
-        return "psycopg is not installed"
-    except Exception as error:
+    except psycopg.Error as error:
         return f"no PostgreSQL at CLEW_TEST_POSTGRES: {str(error).strip()}"
     return None
 

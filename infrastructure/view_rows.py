@@ -1,0 +1,76 @@
+"""The rows of the views as tables have them, and the one query for a page of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from application.ports import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+COLUMNS: Final[Mapping[str, type]] = {
+    "execution_id": str,
+    "workflow_id": str,
+    "workflow_version": str,
+    "status": str,
+    "version": int,
+    "position": int,
+    "started_position": int,
+    "start_time": int,
+    "update_time": int,
+    "end_time": int,
+    "current_address": str,
+    "due": int,
+    "paused_at": int,
+    "branches": int,
+    "parked": str,
+    "error_code": str,
+    "labels": str,
+}
+
+
+def record(row: Summary) -> dict[str, Any]:
+    """The columns of a row."""
+    columns = msgspec.structs.asdict(row)
+    columns["labels"] = msgspec.json.encode(row.labels).decode()
+    columns["parked"] = msgspec.json.encode(row.parked).decode()
+    return columns
+
+
+def summary(columns: Mapping[str, Any]) -> Summary:
+    """The row of some columns."""
+    labels = msgspec.json.decode(columns["labels"], type=dict[str, str])
+    parked = msgspec.json.decode(columns["parked"], type=dict[str, int | None])
+    return Summary(**{**columns, "labels": labels, "parked": parked})
+
+
+def page_query(
+    table: str,
+    *,
+    status: Sequence[str],
+    workflow: str | None,
+    before: int | None,
+    mark: Callable[[str], str],
+) -> tuple[str, dict[str, Any]]:
+    """The SQL of a page, and its parameters but for `limit`; `mark` says how one is written.
+
+    It is one query for each status, each along its index and no further than a page, and the newest of them all.
+    """
+    parameters: dict[str, Any] = {f"status{index}": name for index, name in enumerate(status)}
+    filters = [[f"status = {mark(name)}"] for name in parameters] or [[]]
+    if workflow is not None:
+        filters = [[*each, f"workflow_id = {mark('workflow')}"] for each in filters]
+        parameters["workflow"] = workflow
+    if before is not None:
+        filters = [[*each, f"started_position < {mark('before')}"] for each in filters]
+        parameters["before"] = before
+    newest = f"ORDER BY started_position DESC LIMIT {mark('limit')}"
+    parts = [
+        f"SELECT * FROM (SELECT {', '.join(COLUMNS)} FROM {table} "  # noqa: S608 - constants
+        f"{'WHERE ' if each else ''}{' AND '.join(each)} {newest}) AS page"
+        for each in filters
+    ]
+    return f"{' UNION ALL '.join(parts)} {newest}", parameters
