@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from threading import Thread
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from application.ports import Append, EventLog, Recorded, StoreUnavailable, VersionConflict
 
@@ -16,20 +19,34 @@ SICK_S: Final = 5.0
 """How long after a failed commit the service says that it is not ready."""
 
 Recording = asyncio.Future[tuple[Recorded, ...]]
+Answers = Sequence[tuple[Recorded, ...] | VersionConflict]
+Job = Callable[[], None]
+
+
+class Batch(NamedTuple):
+    """Appends that are committed together, and who waits for each."""
+
+    appends: list[Append]
+    recordings: list[Recording]
 
 
 class Writer:
-    """Group commit on the engine's own loop.
+    """Group commit.
 
     An append is committed in the next turn of the loop, together with every other that arrived until then: a lone one
-    is committed at once, and under load batches form by themselves. Appends are recorded in the order of submission.
+    is committed at once, and under load batches form by themselves. As many as the log wants inline are committed on the
+    engine's own loop; more on a thread, while the loop goes on and the next batch forms. There is one commit at a time,
+    and appends are recorded in the order of submission.
     """
 
     def __init__(self, log: EventLog, committed: Callable[[int], None]) -> None:
         self._log = log
         self._committed = committed
-        self._waiting: list[tuple[Append, Recording]] = []
+        self._waiting = Batch([], [])
         self._events_waiting = 0
+        """Those of the batch that is under way included."""
+        self._is_committing = False
+        self._thread: CommitThread | None = None
         self._failed: tuple[float, str] | None = None
 
     @property
@@ -49,26 +66,58 @@ class Writer:
         recording: Recording = loop.create_future()
         # An append that nobody waits for is looked at by its execution's own callback: don't report it as lost.
         recording.add_done_callback(_retrieve)
-        if not self._waiting:
+        if not self._waiting.appends and not self._is_committing:
             loop.call_soon(self._commit)
-        self._waiting.append((append, recording))
+        self._waiting.appends.append(append)
+        self._waiting.recordings.append(recording)
         self._events_waiting += len(append.events)
         return recording
 
     def _commit(self) -> None:
-        batch, self._waiting, self._events_waiting = self._waiting, [], 0
+        batch, self._waiting = self._waiting, Batch([], [])
+        if len(batch.appends) <= self._log.commits_inline:
+            self._answer(batch, self._append(batch))
+            return
+        self._is_committing = True
+        loop = asyncio.get_running_loop()
+
+        def job() -> None:
+            outcome = self._append(batch)
+            try:
+                loop.call_soon_threadsafe(self._returned, batch, outcome)
+            except RuntimeError:
+                if not loop.is_closed():  # else nobody waits any more: what was committed is in the log
+                    raise
+
+        if self._thread is None:
+            self._thread = CommitThread(self)
+        self._thread.do(job)
+
+    def _returned(self, batch: Batch, outcome: Answers | StoreUnavailable) -> None:
+        self._is_committing = False
+        self._answer(batch, outcome)
+        if self._waiting.appends:
+            self._commit()
+
+    def _append(self, batch: Batch) -> Answers | StoreUnavailable:
         try:
-            answers = self._log.append([append for append, _ in batch])
+            return self._log.append(batch.appends)
+        except StoreUnavailable as error:
+            return error
         except Exception as error:  # noqa: BLE001 - whatever went wrong, everyone who waits must be told
-            problem = error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"The log failed: {error!r}")
-            self._failed = (monotonic(), problem.message)
-            for _, recording in batch:
+            return StoreUnavailable(f"The log failed: {error!r}")
+
+    def _answer(self, batch: Batch, outcome: Answers | StoreUnavailable) -> None:
+        self._events_waiting -= sum(len(append.events) for append in batch.appends)
+        if isinstance(outcome, StoreUnavailable):
+            self._failed = (monotonic(), outcome.message)
+            for recording in batch.recordings:
                 if not recording.done():
-                    recording.set_exception(problem)
+                    recording.set_exception(outcome)
             return
         self._failed = None
         last = 0
-        for (_, recording), answer in zip(batch, answers, strict=True):
+        for recording, answer in zip(batch.recordings, outcome, strict=True):
             if isinstance(answer, VersionConflict):
                 if not recording.done():
                     recording.set_exception(answer)
@@ -78,6 +127,25 @@ class Writer:
                 recording.set_result(answer)
         if last:
             self._committed(last)
+
+
+class CommitThread:
+    """A thread that does one job after the other, and ends with its owner."""
+
+    def __init__(self, owner: object) -> None:
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        Thread(target=_work, args=(self._jobs,), name="clew-commit", daemon=True).start()
+        weakref.finalize(owner, self._jobs.put, None)
+
+    def do(self, job: Job) -> None:
+        """Have a job done after those before it."""
+        self._jobs.put(job)
+
+
+def _work(jobs: SimpleQueue[Job | None]) -> None:
+    while (job := jobs.get()) is not None:
+        job()
+        del job  # it holds its owner, which must be free to go while this waits
 
 
 def _retrieve(recording: Recording) -> None:
