@@ -186,7 +186,7 @@ class Service:
         if not self.ready:
             return "The service is starting or stopping."
         try:
-            self._log.position()
+            self._log.check()
         except ClewError as error:
             return error.message
         if not self._thread.is_alive():

@@ -54,6 +54,8 @@ def unavailable(address: Address, error: BaseException) -> StoreUnavailable:
     """The error to raise for what the driver reported."""
     state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or ""
     advice = ADVICE.get(state, "can't be reached. Check that the database runs, and the address.")
+    if not state and "FATAL:" in str(error):
+        advice = "refuses the connection. Check the name of the database, the user and the password."
     if state and state not in ADVICE and not state.startswith(LOST_CLASSES):
         advice = "can't be used. Look at the database's log, and try again."
     lines = str(error).strip().splitlines()

@@ -180,7 +180,7 @@ def migrate(address: Address) -> Migrated:
         _refuse_server(address, connection)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (address.key("migrate"),))
         before = _version(address, connection)
-        if not connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (address.schema,)).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (address.schema,)).fetchone():
             connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(address.schema)))
         noting = SQL("INSERT INTO {}.migrations (version, clew) VALUES (%s, %s)").format(Identifier(address.schema))
         for number, script in enumerate(MIGRATIONS[before:], before + 1):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -37,11 +38,14 @@ from interfaces.settings import BadSetting, Settings
 if TYPE_CHECKING:
     from infrastructure.nodes.ai_endpoint import AiEndpoint
     from infrastructure.nodes.mail import MailServer
+    from infrastructure.postgres_address import Address
 
 logger = logging.getLogger("clew.store")
 Made = TypeVar("Made")
+HOME: Final = Path(".clew")
+"""Where files are kept that belong to no other."""
 
-__all__ = ["Reader", "excerpt", "library_nodes", "locate", "make_nodes", "make_service", "open_reader"]
+__all__ = ["Reader", "excerpt", "library_nodes", "locate", "make_nodes", "make_service", "migrate", "open_reader"]
 
 
 class Reader:
@@ -123,35 +127,66 @@ def make_service(settings: Settings) -> Service:
 def open_reader(settings: Settings) -> Reader:
     """The store of the settings, for reading only: a server may hold it. Raises ClewError when it can't be read."""
     nodes = make_nodes(settings)
-    path = settings.store_path
-    if path is None:
-        log, views = _open(settings)
-    else:
-        log = open_log(path, read_only=True)
-        try:
-            views = open_views(views_path(path), read_only=True)
-        except BaseException:
-            log.close()
-            raise
+    log, views = _open(settings, read_only=True)
     folds = _folds(settings, log, read_only=True)
     queries = Queries(log, views, Programs(log, nodes, settings.limits), nodes, folds=folds)
     return Reader(log, views, queries, nodes, folds=folds)
 
 
-def _open(settings: Settings) -> tuple[EventLog, Views]:
+def migrate(settings: Settings) -> str:
+    """Bring the tables of the store to this Clew's version, and say what was done. Raises ClewError when it can't."""
+    if not settings.is_postgres:
+        place = settings.store_path or "A store in memory"
+        return f"{place} needs no migration: a server makes what it needs there."
+    address = _address(settings)
+    from infrastructure.postgres_schema import migrate as migrate_schema  # noqa: PLC0415 - most stores are files
+
+    before, after = migrate_schema(address)
+    if before == after:
+        return f"{address.shown} is at version {after} of the schema already."
+    return f"{address.shown} is at version {after} of the schema now (it was {before or 'not there'})."
+
+
+def _open(settings: Settings, *, read_only: bool = False) -> tuple[EventLog, Views]:
+    if settings.is_postgres:
+        return _open_postgres(settings, read_only=read_only)
     path = settings.store_path
     if path is None:
         return MemoryLog(), MemoryViews()
     is_new = not path.exists()
-    log = open_log(path)
+    log = open_log(path, read_only=read_only)
     try:
-        return log, open_views(views_path(path))
+        return log, open_views(views_path(path), read_only=read_only)
     except BaseException:
         log.close()
         if is_new:  # it has no event yet: nothing is left of a start that failed
             for part in ("", "-wal", "-shm"):
                 path.with_name(path.name + part).unlink(missing_ok=True)
         raise
+
+
+def _open_postgres(settings: Settings, *, read_only: bool) -> tuple[EventLog, Views]:
+    address = _address(settings)
+    from infrastructure import postgres_log, postgres_views  # noqa: PLC0415 - most stores are files
+
+    log = postgres_log.open_log(address, read_only=read_only)
+    try:
+        return log, postgres_views.open_views(address, read_only=read_only)
+    except BaseException:
+        log.close()
+        raise
+
+
+def _address(settings: Settings) -> Address:
+    """Where the store in PostgreSQL is. Raises BadSetting, also where the driver is missing."""
+    try:
+        from infrastructure.postgres_address import parse  # noqa: PLC0415 - most stores are files
+    except ImportError as error:
+        message = (
+            f"A store in PostgreSQL needs psycopg, which can't be used here: pip install 'clew[postgres]'. ({error})"
+        )
+        raise BadSetting(message) from error
+    return _setting("CLEW_STORE", lambda: parse(settings.store))
 
 
 def _folds(settings: Settings, log: EventLog, *, read_only: bool = False) -> Folds:
@@ -178,8 +213,12 @@ def views_path(log_path: Path) -> Path:
 
 
 def _tables_path(settings: Settings) -> Path | None:
-    """Where the table store of a log is: beside it, or in memory with it."""
+    """Where the table store is: beside a log in a file, in memory with it, for one in PostgreSQL a file of its own here."""
     path = settings.store_path
+    if settings.tables is not None:
+        return settings.tables
+    if settings.is_postgres:
+        return HOME / f"{re.sub(r'[^A-Za-z0-9._]+', '-', _address(settings).shown)}-tables.db"
     return None if path is None else path.with_name(f"{path.stem}-tables{path.suffix}")
 
 
@@ -187,7 +226,7 @@ def _files_root(settings: Settings) -> Path:
     if settings.files is not None:
         return settings.files
     path = settings.store_path
-    return (path.parent if path is not None else Path(".clew")) / "files"
+    return (path.parent if path is not None else HOME) / "files"
 
 
 def _outside(settings: Settings) -> Outside:

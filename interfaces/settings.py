@@ -1,8 +1,9 @@
-"""The service's settings: flags, then `CLEW_*` environment variables, then defaults."""
+"""The service's settings: flags, then `CLEW_*` environment variables, then `clew.toml`, then defaults."""
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,37 +11,15 @@ from typing import Final
 
 import msgspec
 
-from domain.errors import ClewError
 from domain.limits import Limits
+from interfaces.finding import BadSetting, Found, Secret, referred
 from interfaces.limits import limits_from
+
+__all__ = ["BadSetting", "Secret", "Settings", "from_environment", "shown"]
 
 DEFAULT_STORE: Final = "sqlite:///.clew/log.db"
 EACH_PREFIX: Final = "CLEW_SECRET_"
-
-
-class BadSetting(ClewError):
-    """A setting has a value that can't be used."""
-
-    code = "BAD_SETTING"
-
-
-class Secret:
-    """A text that is shown to nobody: it is in no text made of it, and so in no log and no traceback."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str = "") -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return "Secret(***)" if self._text else "Secret()"
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def reveal(self) -> str:
-        """The text itself, for the one who needs it."""
-        return self._text
+_PASSWORD: Final = re.compile(r"((?<=://)[^/@:]*:)[^/@]*(?=@)|([?&](?:ssl)?password=)[^&]*")
 
 
 NO_SECRET: Final = Secret()
@@ -49,8 +28,9 @@ NO_SECRET: Final = Secret()
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a service is started with.
 
-    `store` is `sqlite:///PATH` (relative to the working directory; four slashes for an absolute path) or `memory:`.
-    `nodes` are folders of node files, `files` the one folder that the `filesystem` node may touch (None: `files` beside
+    `store` is `sqlite:///PATH` (relative to the working directory; four slashes for an absolute path), `memory:`, or
+    `postgresql://user@host:port/database?schema=clew`. `nodes` are folders of node files, `files` the one folder that the
+    `filesystem` node may touch (None: `files` beside the store), `tables` the SQLite file of what nodes keep (None: beside
     the store).
 
     `allow_hosts` are the places that are not public and `fetchApi` may reach all the same: host, host:port, *.host,
@@ -65,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: str = DEFAULT_STORE
     nodes: tuple[Path, ...] = ()
     files: Path | None = None
+    tables: Path | None = None
     allow_hosts: tuple[str, ...] = ()
     smtp_url: Secret = NO_SECRET
     smtp_from: str = ""
@@ -78,45 +59,74 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_running: int = 1_000
     threads: int = 32
 
+    def __repr__(self) -> str:
+        told = msgspec.structs.asdict(self) | {"store": self.shown_store}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+
     @property
     def store_path(self) -> Path | None:
-        """The log's file; None for a store in memory. Raises BadSetting for a store of another kind."""
-        if self.store == "memory:":
+        """The log's file; None for a store that is in none. Raises BadSetting for a store of another kind."""
+        if self.store == "memory:" or self.is_postgres:
             return None
         if self.store.startswith("sqlite:///") and len(self.store) > len("sqlite:///"):
             return Path(self.store.removeprefix("sqlite:///"))
-        raise BadSetting(f"The store {self.store!r} is not one that Clew knows: sqlite:///PATH or memory:.")
+        raise BadSetting(
+            f"The store {self.shown_store!r} is not one that Clew knows: sqlite:///PATH, postgresql://… or memory:."
+        )
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether the store is in PostgreSQL."""
+        return self.store.startswith(("postgresql://", "postgres://"))
+
+    @property
+    def shown_store(self) -> str:
+        """The store as people may see it: a password in it is in no message."""
+        return shown(self.store)
 
 
-def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that the environment gives. Raises BadSetting."""
-    found = os.environ if environment is None else environment
-    port = found.get("CLEW_PORT", "8484")
-    if not port.isdecimal() or int(port) > 65_535:
-        raise BadSetting(f"CLEW_PORT={port} is not a port: it is a number from 0 to 65535.")
-    folders = [Path(part) for part in found.get("CLEW_NODES", "").split(os.pathsep) if part]
-    files = found.get("CLEW_FILES")
+def shown(store: str) -> str:
+    """A store without the password that may be in it."""
+    return _PASSWORD.sub(r"\1\2***", store)
+
+
+def from_environment(environment: Mapping[str, str] | None = None, *, config: Path | None = None) -> Settings:
+    """The settings that the environment and a file give. Raises BadSetting.
+
+    The file is `config`, else the one that `CLEW_CONFIG` names, else `clew.toml` in the working directory if there is one.
+    """
+    variables = os.environ if environment is None else environment
+    found = Found.of(variables, config)
     return Settings(
-        host=found.get("CLEW_HOST", "127.0.0.1"),
-        port=int(port),
-        store=found.get("CLEW_STORE", DEFAULT_STORE),
-        nodes=tuple(folders),
-        files=Path(files) if files else None,
-        allow_hosts=_listed(found.get("CLEW_ALLOW_HOSTS", "")),
-        smtp_url=_secret(found, "CLEW_SMTP_URL"),
-        smtp_from=found.get("CLEW_SMTP_FROM", ""),
-        ai_url=found.get("CLEW_AI_URL", ""),
-        ai_key=_secret(found, "CLEW_AI_KEY"),
-        ai_model=found.get("CLEW_AI_MODEL", ""),
-        ai_hosts=_listed(found.get("CLEW_AI_HOSTS", "")),
-        ai_prices=found.get("CLEW_AI_PRICES", ""),
-        limits=limits_from(found),
-        secrets=_secrets(found),
+        host=found.text("host", "127.0.0.1"),
+        port=_port(found),
+        store=found.secret("store").reveal() or DEFAULT_STORE,
+        nodes=tuple(Path(part) for part in found.text("nodes").split(os.pathsep) if part),
+        files=_path(found, "files"),
+        tables=_path(found, "tables"),
+        allow_hosts=found.listed("allow_hosts"),
+        smtp_url=found.secret("smtp_url"),
+        smtp_from=found.text("smtp_from"),
+        ai_url=found.text("ai_url"),
+        ai_key=found.secret("ai_key"),
+        ai_model=found.text("ai_model"),
+        ai_hosts=found.listed("ai_hosts"),
+        ai_prices=found.text("ai_prices"),
+        limits=limits_from(variables),
+        secrets=_secrets(variables),
     )
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (part.strip() for part in text.split(","))))
+def _port(found: Found) -> int:
+    port = found.text("port", "8484")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise BadSetting(f"{found.called('port')}={port} is not a port: it is a number from 0 to 65535.")
+    return int(port)
+
+
+def _path(found: Found, name: str) -> Path | None:
+    text = found.text(name)
+    return Path(text) if text else None
 
 
 def _secrets(environment: Mapping[str, str]) -> dict[str, Secret]:
@@ -124,7 +134,7 @@ def _secrets(environment: Mapping[str, str]) -> dict[str, Secret]:
     found = _secrets_file(environment)
     for variable in environment:
         if variable.startswith(EACH_PREFIX):
-            found[variable.removeprefix(EACH_PREFIX)] = _secret(environment, variable)
+            found[variable.removeprefix(EACH_PREFIX)] = referred(environment[variable], variable, Path())
     return found
 
 
@@ -140,19 +150,4 @@ def _secrets_file(environment: Mapping[str, str]) -> dict[str, Secret]:
     for name, value in written.items():
         if not isinstance(value, str):
             raise BadSetting(f'{path}: {name} is no text. Each secret is a line name = "value" or name = "file:PATH".')
-    return {name: _referred(value, f"{name} in {path}", path.parent) for name, value in written.items()}
-
-
-def _secret(environment: Mapping[str, str], name: str) -> Secret:
-    """The variable, or what is in the file that it refers to as `file:PATH`. Raises BadSetting."""
-    return _referred(environment.get(name, ""), name, Path())
-
-
-def _referred(text: str, name: str, folder: Path) -> Secret:
-    if not text.startswith("file:"):
-        return Secret(text)
-    path = folder / text.removeprefix("file:")
-    try:
-        return Secret(path.read_text().strip())
-    except (OSError, ValueError) as error:
-        raise BadSetting(f"{name} refers to the file {path}, which can't be read: {error}.") from error
+    return {name: referred(value, f"{name} in {path}", path.parent) for name, value in written.items()}

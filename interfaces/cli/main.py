@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
 from interfaces.cli import acting, authoring, definitions, executions, publishing, service
 from interfaces.cli.exits import EXPLANATION, Commands
-from interfaces.cli.options import Place
+from interfaces.cli.options import STORE_HELP, Place, config_option
 
 HELP = f"""Clew: a durable, event-sourced engine for agentic workflows.
 
@@ -21,18 +22,20 @@ no server.
 
 @click.group(cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--url", metavar="URL", help="The server to ask.")
-@click.option("--store", metavar="STORE", help="A local store: sqlite:///PATH or memory:.")
+@click.option("--store", metavar="STORE", help=STORE_HELP)
+@config_option
 @click.version_option(package_name="clew", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, url: str | None, store: str | None) -> None:
+def cli(ctx: click.Context, url: str | None, store: str | None, config: Path | None) -> None:
     """Keep what was said before the command: the command's own options count more."""
     if os.environ.get("NO_COLOR"):  # https://no-color.org; by itself click only looks whether it is a terminal
         ctx.color = False
-    ctx.obj = Place(url=url, store=store)
+    ctx.obj = Place(url=url, store=store, config=config)
 
 
 for command in (
     service.serve,
+    service.migrate,
     definitions.run,
     authoring.validate,
     authoring.graph,

@@ -9,6 +9,7 @@ from typing import Any
 
 from interfaces.cli.options import Place
 from interfaces.cli.wording import error_in_words, wait_in_words
+from interfaces.settings import shown
 
 
 def outcome(execution: Mapping[str, Any], place: Place) -> list[str]:
@@ -52,7 +53,7 @@ def _kept(advice: str, place: Place) -> list[str]:
         return ["It was in memory and ends here. To go on with one later, run it with --store sqlite:///PATH."]
     folders = [word for folder in place.nodes for word in ("--nodes", str(folder))]
     files = ["--files", str(place.files)] if place.files is not None else []
-    engine = shlex.join(["--store", store, *folders, *files])
+    engine = shlex.join(["--store", shown(store), *folders, *files])
     return [f"{advice} {engine}" if advice else f"It goes on when an engine has its store: clew serve {engine}"]
 
 

@@ -99,7 +99,7 @@ def _started(settings: Settings) -> Service:
     except (ClewError, OSError) as error:
         if service is not None:
             service.stop()
-        _fail(f"Clew can't start on {settings.store}: {getattr(error, 'message', error)}")
+        _fail(f"Clew can't start on {settings.shown_store}: {getattr(error, 'message', error)}")
     except BaseException:
         if service is not None:
             service.stop()
@@ -125,7 +125,7 @@ def _run(settings: Settings, service: Service, listener: socket.socket) -> None:
         backlog=BACKLOG,
     )
     version = app.state.api.version
-    greeting = f"Clew {version} listens on {_address(listener)}, store {settings.store}"
+    greeting = f"Clew {version} listens on {_address(listener)}, store {settings.shown_store}"
     _Server(config, app, greeting=greeting).run(sockets=[listener])
 
 

@@ -30,7 +30,7 @@ HEAVY = (
 )
 HELP_S = 0.2
 COMMANDS = (
-    *("serve", "run", "validate", "graph", "schema", "nodes"),
+    *("serve", "migrate", "run", "validate", "graph", "schema", "nodes"),
     *("publish", "workflows", "versions", "start", "ls", "show", "events", "state"),
     *("resume", "signal", "pause", "retry", "cancel", "version"),
 )

@@ -146,7 +146,7 @@ def test_a_bad_store_is_a_mistake_of_usage() -> None:
     """A store of an unknown kind names those that are known."""
     ran = clew("ls", "--store", "redis://somewhere")
     assert ran.code == 2
-    assert "sqlite:///PATH or memory:" in ran.err
+    assert "sqlite:///PATH, postgresql://… or memory:" in ran.err
 
 
 def test_the_store_of_the_environment_is_used(tmp_path: Path, store: str) -> None:

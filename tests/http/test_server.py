@@ -96,7 +96,7 @@ def test_a_store_that_is_held(tmp_path: Path) -> None:
 
 def test_a_store_that_can_not_be(tmp_path: Path) -> None:
     """Of an unknown kind, no database, or below a file: one message, and nothing left half-written."""
-    assert "postgres" in refuses(tmp_path, store="postgres://x")
+    assert "mysql" in refuses(tmp_path, store="mysql://x")
     (tmp_path / "text.db").write_text("this is no database at all, whatever it is called\n" * 40)
     assert "text.db" in refuses(tmp_path, store=f"sqlite:///{tmp_path}/text.db")
     assert "text.db" in refuses(tmp_path, store=f"sqlite:///{tmp_path}/text.db/log.db")
