@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from application.ports import StoreUnavailable
 from infrastructure import postgres_arrays
@@ -37,7 +38,7 @@ PROBE_S: Final = 0.25
 """How often a database that is gone is tried again."""
 FREE_S: Final = 5.0
 """How long to wait until one of the connections is free."""
-LOCK_S: Final = 3
+LOCK_S: Final = 3.0
 """How long a statement waits for a lock."""
 KEEPALIVE: Final[dict[str, Any]] = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
 """Either side notices within 20 s when the other's machine is gone, instead of after two hours."""
@@ -86,8 +87,9 @@ class Use(NamedTuple):
 def connect(address: Address, use: Use) -> Connection:
     """A connection on which every statement is a transaction of its own. Raises what the driver raises."""
     keepalive = " ".join(f"-c tcp_{name}={value}" for name, value in KEEPALIVE.items())
+    theirs = conninfo_to_dict(address.conninfo).get("options") or ""
     settings = (
-        f"-c statement_timeout={use.statement_s * 1000:.0f} -c lock_timeout={LOCK_S * 1000:d} "
+        f"{theirs} -c statement_timeout={use.statement_s * 1000:.0f} -c lock_timeout={LOCK_S * 1000:.0f} "
         "-c idle_in_transaction_session_timeout=10000 -c default_transaction_isolation=read\\ committed "
         f"-c search_path=pg_catalog -c jit=off {keepalive} {use.options}"
     )

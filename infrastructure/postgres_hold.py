@@ -91,20 +91,21 @@ class Hold:
                 if self._connection.closed:
                     self._regain()
                 else:
-                    self._connection.execute("SELECT 1")
+                    self._is_ours(self._connection)
             except psycopg.Error as error:
                 self._connection.close()
                 self._is_interrupted(unavailable(self._address, error))
+        if self._is_lost:
+            self._connection.close()  # whatever it still has must keep nobody away
 
     def _regain(self) -> None:
         connection = connect(self._address, HOLDING)
         try:
-            if not self._locked(connection) and not self._outlived(connection):
-                self._find_holder(connection)
+            locked = self._locked(connection) or self._outlived(connection)
+            if not self._is_ours(connection):
                 return
-            [(token, holder)] = self._ask(connection, "SELECT token, holder FROM {}.writer")
-            if token != self.token:
-                self.lost_to(holder)
+            if not locked:
+                self._is_interrupted(self._held(connection))
                 return
             self._connection, self._backend = connection, connection.info.backend_pid
         finally:
@@ -128,12 +129,12 @@ class Hold:
         )
         return bool(ended) and self._locked(connection)
 
-    def _find_holder(self, connection: Connection) -> None:
+    def _is_ours(self, connection: Connection) -> bool:
+        """Whether nobody has taken the store since. Somebody may have, and have left again."""
         [(token, holder)] = self._ask(connection, "SELECT token, holder FROM {}.writer")
         if token != self.token:
             self.lost_to(holder)
-        else:
-            self._is_interrupted(self._held(connection))
+        return bool(token == self.token)
 
     def _is_interrupted(self, why: StoreUnavailable | StoreHeld) -> None:
         with self._state:

@@ -177,11 +177,5 @@ def open_log(address: Address, *, read_only: bool = False) -> PostgresLog:
     Raises StoreHeld when another process writes it, StoreUnavailable when it can't be used. `read_only` needs no hold on
     the store, and can stand beside a running server.
     """
-    if read_only:
-        if postgres_schema.version(address) == 0:
-            raise StoreUnavailable(
-                f"There is no log in {address.shown}. Start a server on it, or choose another store."
-            )
-        return PostgresLog(address, hold=None)
-    postgres_schema.prepare(address)
-    return PostgresLog(address, hold=Hold(address))
+    postgres_schema.prepare(address, read_only=read_only)
+    return PostgresLog(address, hold=None if read_only else Hold(address))

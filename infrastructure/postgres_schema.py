@@ -138,7 +138,8 @@ BEGIN
         END IF;
     END LOOP;
     SELECT CASE WHEN p.is_called THEN p.last_value ELSE 0 END INTO found_position FROM {schema}.positions AS p;
-    IF found_position <> last_position THEN
+    -- The sequence may lag behind the table: logical replication leaves it out.
+    IF found_position <> last_position AND {schema}.last_position() <> last_position THEN
         fits := false;
         stream := NULL;
         version := {schema}.last_position();
@@ -189,29 +190,28 @@ def migrate(address: Address) -> Migrated:
         return Migrated(before, VERSION)
 
 
-def prepare(address: Address) -> None:
-    """Make the schema where there is none at all. Raises StoreUnavailable unless it is of this Clew's version.
+def prepare(address: Address, *, read_only: bool = False) -> None:
+    """Make the schema where there is none at all, unless it is only to be read.
 
-    A schema of an older Clew is left as it is: others may use it, and changing it is for a person to decide.
+    Raises StoreUnavailable when it is not of this Clew's version. One of an older Clew is left as it is: others may use
+    it, and changing it is for a person to decide.
     """
     with explained(address), connect(address, LOOKING) as connection:
         _refuse_server(address, connection)
         found = _version(address, connection)
-        _warn_of_unsafe(address, connection)
-    if found == 0:
-        migrate(address)
-    elif found < VERSION:
+        if not read_only:
+            _warn_of_unsafe(address, connection)
+    if found == 0 and read_only:
+        raise StoreUnavailable(
+            f"There is nothing of Clew in {address.shown}. Start a server on it, or choose another store."
+        )
+    if 0 < found < VERSION:
         raise StoreUnavailable(
             f"{address.shown} is at version {found} of the schema; this Clew needs {VERSION}. Stop the servers that use "
             "it, make a backup, and run `clew migrate`."
         )
-
-
-def version(address: Address) -> int:
-    """The version of the schema; 0 when there is none. Raises StoreUnavailable for a newer one, or somebody else's."""
-    with explained(address), connect(address, LOOKING) as connection:
-        _refuse_server(address, connection)
-        return _version(address, connection)
+    if found == 0:
+        migrate(address)
 
 
 def _version(address: Address, connection: Connection[Any]) -> int:

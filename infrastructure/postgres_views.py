@@ -130,11 +130,7 @@ def open_views(address: Address, *, read_only: bool = False) -> PostgresViews:
 
     Raises StoreUnavailable when they can't be used.
     """
-    if read_only:
-        if postgres_schema.version(address) == 0:
-            raise StoreUnavailable(f"There are no views in {address.shown}. Start a server to build them.")
-    else:
-        postgres_schema.prepare(address)
+    postgres_schema.prepare(address, read_only=read_only)
     return PostgresViews(address, read_only=read_only)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 import pytest
+
+from tests.support.proxy import Proxy
 
 URL = os.environ.get("CLEW_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
 """The database for tests; they make schemas in it, and leave nothing behind."""
@@ -51,3 +54,33 @@ def schema(url: str = URL) -> Iterator[str]:
         with connected() as connection:
             connection.execute("SET lock_timeout = '5s'")
             connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+
+@contextmanager
+def proxied() -> Iterator[tuple[Proxy, str]]:
+    """A proxy in front of the database, and the URL of a store of its own behind it."""
+    require()
+    with connected() as connection:
+        proxy = Proxy(connection.info.hostaddr or connection.info.host, connection.info.port)
+    try:
+        with schema(f"{URL.partition('?')[0]}?host=127.0.0.1&port={proxy.port}") as url:
+            yield proxy, url
+    finally:
+        proxy.close()
+
+
+def backends(use: str, *, pid: int | None = None) -> list[int]:
+    """The backends of a process (this one) that serve a use, such as `writer`."""
+    name = f"clew {use} {socket.gethostname()}:{pid or os.getpid()}"
+    with connected() as connection:
+        found = connection.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", (name[:63],))
+        return [row[0] for row in found]
+
+
+def terminate(use: str, *, pid: int | None = None) -> int:
+    """End those backends; how many there were."""
+    found = backends(use, pid=pid)
+    with connected() as connection:
+        for backend in found:
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+    return len(found)
