@@ -26,6 +26,8 @@ from domain.node import Edge
 from tests.support.workflows import Script, nodes_of, workflow
 from tests.support.worlds import closed_gates, held, node, run, world
 
+pytestmark = pytest.mark.usefixtures("every_store")
+
 
 def test_a_pause_lets_the_node_in_flight_finish_and_begins_none() -> None:
     """Its result is recorded; the step behind it begins after the resume."""

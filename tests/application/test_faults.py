@@ -29,9 +29,11 @@ from domain.events import (
     Suspended,
 )
 from domain.node import Edge
-from infrastructure.memory_log import MemoryLog
+from tests.support import worlds
 from tests.support.workflows import Script, nodes_of, scripted, workflow
 from tests.support.worlds import FailingLog, closed_gates, held, node, run, until, world
+
+pytestmark = pytest.mark.usefixtures("every_store")
 
 
 @pytest.mark.parametrize("kind", [NodeStarted, StateUpdated, EdgeTaken, Completed])
@@ -169,7 +171,7 @@ def test_a_stop_gives_the_node_in_flight_its_time() -> None:
     """Its result is recorded, and no step begins after it."""
 
     async def test() -> None:
-        log, gates = MemoryLog(), closed_gates()
+        log, gates = worlds.new_log(), closed_gates()
         async with world(nodes_of(Script(), held(gates)), log=log) as here:
             execution_id = await here.submit("held", "a")
             await gates["begun"].wait()
@@ -188,7 +190,7 @@ def test_a_node_too_slow_for_a_stop_is_recovered_at_the_next_start() -> None:
     """As another attempt of the same visit, under the same idempotency key, and the history says so."""
 
     async def test() -> None:
-        log = MemoryLog()
+        log = worlds.new_log()
         contexts: list[ExecutionContext] = []
 
         async def hang_once(context: Any, config: Any) -> Any:
@@ -219,7 +221,7 @@ def test_a_crash_within_a_pause_is_recovered_when_it_is_resumed(on_crash: str, s
     """The node that was in flight is known to have been interrupted, and `$onCrash` is asked."""
 
     async def test() -> None:
-        log = MemoryLog()
+        log = worlds.new_log()
         visits: list[int] = []
 
         async def hang_once(context: Any, config: Any) -> Any:
@@ -248,7 +250,7 @@ def test_running_executions_go_on_at_the_start_and_resumes_are_events() -> None:
     """Each is recovered once."""
 
     async def test() -> None:
-        log, gates = MemoryLog(), closed_gates()
+        log, gates = worlds.new_log(), closed_gates()
         async with world(nodes_of(Script(), held(gates)), log=log,
                          settings=EngineSettings(worker="w", stop_s=0.01)) as here:  # fmt: skip
             ids = [await here.submit("held", {"$.n": index}) for index in range(5)]
@@ -286,7 +288,7 @@ def test_an_execution_whose_nodes_are_gone_is_told_and_goes_on_when_they_are_bac
     """It stays as it is in the log; commands on it are refused with the reason."""
 
     async def test() -> None:
-        gates, log = closed_gates(), MemoryLog()
+        gates, log = closed_gates(), worlds.new_log()
         async with world(
             nodes_of(Script(), held(gates)), log=log, settings=EngineSettings(worker="w", stop_s=0.01)
         ) as here:

@@ -14,14 +14,14 @@ from application.projector import BATCH, Projector
 from domain.events import Completed, DefinitionStored, NodeStarted, WorkflowPublished
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
-from infrastructure.sqlite_log import open_log
-from infrastructure.sqlite_views import open_views
 from tests.contracts.samples import node_started, started
 from tests.contracts.views import published
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
+
+    from application.ports import EventLog
+    from tests.support.stores import Stores
 
 
 class CountingViews(MemoryViews):
@@ -110,20 +110,51 @@ def test_views_of_another_log_are_built_anew(caplog: pytest.LogCaptureFixture) -
     assert "ahead of the log" in caplog.text
 
 
-def test_durable_views_that_were_deleted_are_the_same_again(tmp_path: Path) -> None:
+def test_durable_views_that_were_deleted_are_the_same_again(durable: Stores) -> None:
     """The lists are folds of the log and of nothing else."""
-    log = open_log(tmp_path / "log.db")
+    log = durable.log()
     log.append([execution("a", node_started()), execution("b", Completed(time=5)), execution("c")])
     log.append([Append(stream="workflow:w", after=0, events=(published("w", "1.0.0"), published("w", "2.0.0")))])
     pages = []
-    for name in ("one.db", "two.db"):
-        views = open_views(tmp_path / name)
+    for _ in range(2):
+        views = durable.views()
         Projector(log, views).catch_up()
         pages.append((views.executions(), views.workflows(), views.position()))
-        views.close()
-    log.close()
     assert pages[0] == pages[1]
     assert [row.execution_id for row in pages[0][0].items] == ["c", "b", "a"]
+
+
+def test_durable_views_stand_beside_their_log(durable: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new projector goes on where the one before was, in batches, and cleared views are built anew."""
+    monkeypatch.setattr(module, "BATCH", 3)
+    store = durable.url()
+    log = durable.log(store)
+    for n in range(4):
+        log.append([execution(f"e{n}", node_started(), Completed(time=9))])
+        assert Projector(log, durable.views(store)).catch_up() == log.position() == 3 * n + 3
+    views = durable.views(store)
+    before = views.executions()
+    views.clear()
+    assert Projector(log, views).catch_up() == 12
+    assert views.executions() == before == _projected_at_once(log)
+
+
+def test_a_follower_of_a_durable_log_projects_what_is_appended(durable: Stores) -> None:
+    """While others append to it."""
+    store = durable.url()
+    log, views = durable.log(store), durable.views(store)
+    projector = Projector(log, views)
+    projector.start()
+    writers = [threading.Thread(target=log.append, args=([execution(f"e{n}")],)) for n in range(20)]
+    try:
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        assert projector.wait_for(20, 10)
+    finally:
+        projector.stop()
+    assert views.executions() == _projected_at_once(log)
 
 
 def test_a_follower_projects_what_is_appended() -> None:
@@ -256,7 +287,7 @@ def test_an_event_that_can_not_be_read_stops_nothing_else(caplog: pytest.LogCapt
     assert "unknown kind 'teleported'" in caplog.text
 
 
-def _projected_at_once(log: MemoryLog) -> object:
+def _projected_at_once(log: EventLog) -> object:
     views = MemoryViews()
     Projector(log, views).catch_up()
     return views.executions()

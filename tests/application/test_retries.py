@@ -9,9 +9,11 @@ import pytest
 from domain.commands import Cancel, Pause, Resume, Retry
 from domain.errors import ErrorInfo, Refused, StepFailure
 from domain.events import EdgeTaken, ExecutionEvent, Failed, NodeFailed, NodeStarted, Paused, RetryScheduled
-from infrastructure.memory_log import MemoryLog
+from tests.support import worlds
 from tests.support.workflows import NOON, Script, nodes_of
 from tests.support.worlds import ManualClock, World, run, until, world
+
+pytestmark = pytest.mark.usefixtures("every_store")
 
 SECOND = 1_000_000
 FAULT = ValueError("not now")
@@ -151,7 +153,7 @@ def test_a_retry_survives_a_restart() -> None:
     """The due time stands in the log; whoever takes over waits for it, and does not begin before."""
 
     async def test() -> None:
-        log, clock, script = MemoryLog(), ManualClock(), Script({"a": [FAULT]})
+        log, clock, script = worlds.new_log(), ManualClock(), Script({"a": [FAULT]})
         async with world(nodes_of(script), log=log, clock=clock) as here:
             execution_id = await here.submit({"a": {"$retry": {"delay": "1h"}}})
             await until(lambda: here.count(execution_id, RetryScheduled) == 1)

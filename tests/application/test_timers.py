@@ -11,9 +11,11 @@ import application.engine
 import application.timers
 from domain.commands import Pause, Resume, Signal
 from domain.node import Park, WorkflowNode
-from infrastructure.memory_log import MemoryLog
+from tests.support import worlds
 from tests.support.workflows import NOON, Script, nodes_of, scripted
 from tests.support.worlds import MINUTE, ManualClock, World, closed_gates, held, run, until, world
+
+pytestmark = pytest.mark.usefixtures("every_store")
 
 
 def test_a_wait_ends_at_its_time_and_not_before() -> None:
@@ -37,7 +39,7 @@ def test_due_waits_are_taken_up_after_a_downtime_in_their_order() -> None:
     """A new engine on the same log knows them from the lists."""
 
     async def test() -> None:
-        log, clock = MemoryLog(), ManualClock()
+        log, clock = worlds.new_log(), ManualClock()
         script = Script()
         async with world(nodes_of(script), log=log, clock=clock) as here:
             for minutes in (30, 10, 20):

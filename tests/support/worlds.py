@@ -9,7 +9,7 @@ from typing import Any
 
 from application.engine import Engine, EngineSettings
 from application.folds import Folds
-from application.ports import Append, Recorded, StoreUnavailable, Summary, VersionConflict
+from application.ports import Append, EventLog, Recorded, StoreUnavailable, Summary, VersionConflict
 from application.programs import Programs
 from application.reading import execution_event, load
 from application.requests import Submission
@@ -52,11 +52,16 @@ class CountedIds:
         return f"{prefix}{self._count}"
 
 
-class FailingLog(MemoryLog):
+new_log: Callable[[], EventLog] = MemoryLog
+"""What a world's log is unless the test has one: the fixture `every_store` sets it to a log of each kind in turn."""
+
+
+class FailingLog(EventLog):
     """A log that fails when it is told to; `doubtful`: after it has recorded what it was given."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._log = new_log()
+        self.commits_inline = self._log.commits_inline
         self.failures = 0
         self.doubtful = False
         self.when: Callable[[AnyEvent], bool] = lambda event: True
@@ -66,15 +71,43 @@ class FailingLog(MemoryLog):
         if self.failures and any(self.when(event) for append in batch for event in append.events):
             self.failures -= 1
             if self.doubtful:
-                super().append(batch)
+                self._log.append(batch)
             raise StoreUnavailable("The disk is full.")
-        return super().append(batch)
+        return self._log.append(batch)
+
+    def read(
+        self,
+        stream: str,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Recorded]:
+        """As ever."""
+        return self._log.read(stream, after=after, upto=upto, limit=limit, newest_first=newest_first)
+
+    def follow(self, after: int, limit: int) -> list[Recorded]:
+        """As ever."""
+        return self._log.follow(after, limit)
+
+    def version(self, stream: str) -> int:
+        """As ever."""
+        return self._log.version(stream)
+
+    def position(self) -> int:
+        """As ever."""
+        return self._log.position()
+
+    def close(self) -> None:
+        """As ever."""
+        self._log.close()
 
 
 class World:
     """An engine with everything around it."""
 
-    def __init__(self, engine: Engine, log: MemoryLog, clock: ManualClock) -> None:
+    def __init__(self, engine: Engine, log: EventLog, clock: ManualClock) -> None:
         self.engine = engine
         self.log = log
         self.clock = clock
@@ -122,7 +155,7 @@ class World:
 async def world(
     nodes: NodeRegistry,
     *,
-    log: MemoryLog | None = None,
+    log: EventLog | None = None,
     clock: ManualClock | None = None,
     settings: EngineSettings | None = None,
     secrets: dict[str, str] | None = None,
@@ -130,7 +163,7 @@ async def world(
     folds: Folds | None = None,
 ) -> AsyncIterator[World]:
     """A started engine, stopped at the end."""
-    log, clock = log or MemoryLog(), clock or ManualClock()
+    log, clock = log or new_log(), clock or ManualClock()
     settings = settings or EngineSettings(worker="w")
     engine = Engine(
         log=log,
