@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 from infrastructure.chain import EMPTY, ChainedEvent, Head
 from infrastructure.postgres_arrays import bytes_array, integers_array, texts_array
 from infrastructure.postgres_connections import Connections, Use
-from infrastructure.postgres_text import restored, stored
+from infrastructure.postgres_streams import StreamNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +48,7 @@ class LogRecorder:
     def __init__(self, address: Address) -> None:
         self.readers = Connections(address, READING, size=READERS)
         self.writers = Connections(address, WRITING, size=1)
+        self._names = StreamNames(address, self.readers)
         schema = Identifier(address.schema)
         columns = SQL(COLUMNS)
 
@@ -90,13 +91,14 @@ class LogRecorder:
 
         Raises the driver's error of the SQLSTATE `FENCED`, with the holder as its text, when the token is not the newest.
         """
+        self._names.keep(connection, heads)
         parameters = (
             token,
             position,
-            texts_array([stored(stream) for stream in heads]),
+            texts_array([self._names.key(stream) for stream in heads]),
             integers_array([head.version for head in heads.values()]),
             bytes_array([head.hash for head in heads.values()]),
-            texts_array([stored(str(row.originator_id)) for row in rows]),
+            texts_array([self._names.key(str(row.originator_id)) for row in rows]),
             integers_array([row.originator_version for row in rows]),
             texts_array([row.topic for row in rows]),
             bytes_array([row.state for row in rows]),
@@ -107,26 +109,30 @@ class LogRecorder:
         if not found:
             return None
         positions = [version for stream, version, _ in found if stream is None]
-        differing = {restored(stream): Head(version, hash_) for stream, version, hash_ in found if stream is not None}
+        differing = {
+            self._names.stream(stream): Head(version, hash_) for stream, version, hash_ in found if stream is not None
+        }
         return Difference(differing, positions[0] if positions else None)
 
     def heads(self, connection: Connection, streams: Iterable[str]) -> dict[str, Head]:
         """Where streams end."""
         heads = dict.fromkeys(streams, EMPTY)
         with connection.cursor(binary=True) as cursor:
-            for stream, version, hash_ in cursor.execute(self._heads, (texts_array([stored(name) for name in heads]),)):
-                heads[restored(stream)] = Head(version, hash_)
+            for stream, version, hash_ in cursor.execute(
+                self._heads, (texts_array([self._names.key(name) for name in heads]),)
+            ):
+                heads[self._names.stream(stream)] = Head(version, hash_)
         return heads
 
     def hash_at(self, connection: Connection, stream: str, version: int) -> bytes | None:
         """The hash of a version, which stands for everything up to it; None: there is no such version."""
         with connection.cursor(binary=True) as cursor:
-            row = cursor.execute(self._hash_at, (stored(stream), version)).fetchone()
+            row = cursor.execute(self._hash_at, (self._names.key(stream), version)).fetchone()
         return None if row is None else bytes(row[0])
 
     def head(self, stream: str) -> Head:
         """Where a stream ends, for readers."""
-        rows = self.readers.rows(self._newest, (stored(stream), 0, EVERYTHING, 1))
+        rows = self.readers.rows(self._newest, (self._names.key(stream), 0, EVERYTHING, 1))
         return Head(rows[0][1], rows[0][5]) if rows else EMPTY
 
     def select_events(
@@ -136,21 +142,20 @@ class LogRecorder:
         upto = EVERYTHING if lte is None else lte
         most = EVERYTHING if limit is None else limit
         statement = self._newest if desc else self._oldest
-        return _events(self.readers.rows(statement, (stored(stream), gt, upto, most)))
+        return self._events(self.readers.rows(statement, (self._names.key(stream), gt, upto, most)))
 
     def select_notifications(self, after: int, limit: int) -> list[ChainedEvent]:
         """The rows of all streams, by position."""
-        return _events(self.readers.rows(self._notifications, (after, limit)))
+        return self._events(self.readers.rows(self._notifications, (after, limit)))
 
     def max_notification_id(self) -> int:
         """The position of the newest row; 0 when there is none."""
         return int(self.readers.rows(self._last)[0][0])
 
+    def _events(self, rows: Iterable[TupleRow]) -> list[ChainedEvent]:
+        return [ChainedEvent(self._names.stream(row[0]), *row[1:]) for row in rows]
+
     def close(self) -> None:
         """Close the connections."""
         self.readers.close()
         self.writers.close()
-
-
-def _events(rows: Iterable[TupleRow]) -> list[ChainedEvent]:
-    return [ChainedEvent(restored(row[0]), *row[1:]) for row in rows]

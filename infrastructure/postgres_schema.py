@@ -46,6 +46,12 @@ CREATE TABLE {schema}.stored_events (
 );
 CREATE INDEX stored_events_by_position ON {schema}.stored_events (notification_id);
 
+-- Streams whose names are longer than an index takes, and what stands for them elsewhere.
+CREATE TABLE {schema}.long_names (
+    originator_id text COLLATE "C" PRIMARY KEY,
+    name text NOT NULL
+);
+
 -- A position is never given twice, not even when the newest rows were removed.
 CREATE SEQUENCE {schema}.positions;
 
@@ -56,32 +62,6 @@ CREATE TABLE {schema}.writer (
     since timestamptz NOT NULL
 );
 INSERT INTO {schema}.writer VALUES (0, '', now());
-
--- Much of a row changes often, nothing of it in an index mostly: room in the page keeps such a change out of the indexes.
-CREATE TABLE {schema}.executions (
-    execution_id text COLLATE "C" PRIMARY KEY,
-    workflow_id text COLLATE "C" NOT NULL,
-    workflow_version text NOT NULL,
-    status text COLLATE "C" NOT NULL,
-    version bigint NOT NULL,
-    position bigint NOT NULL,
-    started_position bigint NOT NULL,
-    start_time bigint NOT NULL,
-    update_time bigint NOT NULL,
-    end_time bigint,
-    current_address text,
-    due bigint,
-    paused_at bigint,
-    waiting boolean NOT NULL,
-    held_due bigint,
-    error_code text,
-    labels text NOT NULL
-) WITH (fillfactor = 70);
-CREATE INDEX executions_by_start ON {schema}.executions (started_position);
-CREATE INDEX executions_by_status ON {schema}.executions (status, started_position);
-CREATE INDEX executions_by_workflow ON {schema}.executions (workflow_id, started_position);
-CREATE INDEX executions_by_both ON {schema}.executions (workflow_id, status, started_position);
-CREATE TABLE {schema}.tracking (name text PRIMARY KEY, position bigint NOT NULL);
 """
 
 _LAST_POSITION: Final = """

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composable, Identifier
 
 from application.ports import Page, Status, StoreUnavailable, Summary, Views
-from infrastructure import postgres_schema, view_pages
-from infrastructure.postgres_arrays import texts_array
+from infrastructure import postgres_schema, postgres_view_tables, view_pages
+from infrastructure.postgres_arrays import bytes_array, texts_array
 from infrastructure.postgres_connections import Connections, Use
 from infrastructure.postgres_errors import ConnectionLost, explained
 from infrastructure.postgres_text import restored, stored
+from infrastructure.postgres_view_tables import hashed
 from infrastructure.view_rows import COLUMNS, page_query, record, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from domain.events import WorkflowPublished
     from infrastructure.postgres_address import Address
 
 READING: Final = Use("views reader", statement_s=20.0, silence_s=21.0)
 # What a crash of the database takes from the end of the views is projected again from the log.
 WRITING: Final = Use("views writer", statement_s=20.0, silence_s=21.0, options="-c synchronous_commit=off")
 READERS: Final = 4
-TYPES: Final = {name: "text" if kind is str else "int8" for name, kind in COLUMNS.items()} | {"waiting": "bool"}
 
 
 class PostgresViews(Views):
@@ -34,27 +36,33 @@ class PostgresViews(Views):
         self._read_only = read_only
         self._readers = Connections(address, READING, size=READERS)
         self._writers = Connections(address, WRITING, size=1)
-        self._table = f"{address.schema}.executions"
-        self._put = self._statement(
-            "WITH moved AS (INSERT INTO {schema}.tracking VALUES ('views', %s) "
-            "ON CONFLICT (name) DO UPDATE SET position = excluded.position) "
+        self._put = _statement(
+            address,
+            "WITH moved AS (UPDATE {schema}.tracking SET position = %s), "
+            "added AS (INSERT INTO {schema}.published SELECT * FROM unnest(%b, %b, %b) ON CONFLICT DO NOTHING) "
             "INSERT INTO {schema}.executions ({columns}) SELECT * FROM unnest({arrays}) "
-            "ON CONFLICT (execution_id) DO UPDATE SET ({columns}) = ROW ({new})"
+            "ON CONFLICT (execution_id) DO UPDATE SET ({columns}) = ROW ({new})",
         )
-        self._get = self._statement("SELECT {columns} FROM {schema}.executions WHERE execution_id = ANY(%s)")
-        self._tracked = self._statement("SELECT position FROM {schema}.tracking")
-        self._workflows = self._statement(
+        self._clear = _statement(
+            address,
+            "WITH moved AS (UPDATE {schema}.tracking SET position = 0), "
+            "unpublished AS (DELETE FROM {schema}.published) DELETE FROM {schema}.executions",
+        )
+        self._get = _statement(address, "SELECT {columns} FROM {schema}.executions WHERE execution_id = ANY(%s)")
+        self._tracked = _statement(address, "SELECT position FROM {schema}.tracking")
+        self._counted = _statement(
+            address,
             "SELECT workflow_id, workflow_version, count(*), max(start_time) FROM {schema}.executions "
-            "GROUP BY workflow_id, workflow_version"
+            "GROUP BY workflow_id, workflow_version",
         )
-        self._clear = self._statement(
-            "WITH forgotten AS (DELETE FROM {schema}.tracking) DELETE FROM {schema}.executions"
+        self._versions = _statement(address, "SELECT workflow_id, workflow_version FROM {schema}.published")
+        self._published = _statement(
+            address, "SELECT DISTINCT workflow_id FROM {schema}.published ORDER BY workflow_id"
         )
 
     def position(self) -> int:
         """Read the position that was committed with the rows."""
-        rows = self._readers.rows(self._tracked)
-        return int(rows[0][0]) if rows else 0
+        return int(self._readers.rows(self._tracked)[0][0])
 
     def get(self, execution_ids: Sequence[str]) -> dict[str, Summary]:
         """Read rows by key."""
@@ -62,11 +70,17 @@ class PostgresViews(Views):
         found = [_summary(row) for row in rows]
         return {row.execution_id: row for row in found}
 
-    def put(self, rows: Sequence[Summary], position: int) -> None:
+    def put(self, rows: Sequence[Summary], position: int, *, published: Sequence[WorkflowPublished] = ()) -> None:
         """Upsert the rows in one statement with the position."""
         records = [record(row) for row in rows]
         columns = [[_cell(each[name]) for each in records] for name in COLUMNS]
-        self._write(self._put, (position, *columns))
+        versions = sorted({(event.workflow, event.workflow_version) for event in published})
+        added = (
+            bytes_array([_digest(*version) for version in versions]),
+            texts_array([workflow for workflow, _ in versions]),
+            texts_array([version for _, version in versions]),
+        )
+        self._write(self._put, (position, *added, *columns))
 
     def clear(self) -> None:
         """Empty the tables."""
@@ -82,19 +96,26 @@ class PostgresViews(Views):
     ) -> Page:
         """Read one page by one index for each status, merged."""
         before = None if cursor is None else view_pages.started_before(cursor)
+        hashes = f"{hashed('workflow_id')} = {hashed('%(workflow)s::text')}"
         sql, parameters = page_query(
-            self._table,
+            f"{self._address.schema}.executions",
             status=sorted(set(status)),
             workflow=None if workflow is None else stored(workflow),
             before=before,
             mark=lambda name: f"%({name})s",
+            same_workflow=f"{hashes} AND workflow_id = %(workflow)s",
         )
         rows = self._readers.rows(sql.encode(), {**parameters, "limit": limit + 1})
         return view_pages.page([_summary(row) for row in rows], limit)
 
     def workflows(self) -> list[dict[str, Any]]:
         """Count the rows of each workflow."""
-        return view_pages.workflows((restored(row[0]), *row[1:]) for row in self._readers.rows(self._workflows))
+        counted = [(restored(row[0]), *row[1:]) for row in self._readers.rows(self._counted)]
+        return view_pages.workflows(counted, [(row[0], row[1]) for row in self._readers.rows(self._versions)])
+
+    def published(self) -> list[str]:
+        """Read the ids."""
+        return [row[0] for row in self._readers.rows(self._published)]
 
     def close(self) -> None:
         """Let go of the database."""
@@ -115,23 +136,35 @@ class PostgresViews(Views):
         with self._writers.borrow() as connection:
             connection.execute(statement, parameters, prepare=True)
 
-    def _statement(self, text: str) -> bytes:
-        comma = SQL(", ")
-        parts = {
-            "columns": comma.join(map(Identifier, COLUMNS)),
-            "new": comma.join(Identifier("excluded", name) for name in COLUMNS),
-            "arrays": comma.join(SQL("%s::{}[]").format(Identifier(kind)) for kind in TYPES.values()),
-        }
-        return SQL(text).format(schema=Identifier(self._address.schema), **parts).as_bytes()
-
 
 def open_views(address: Address, *, read_only: bool = False) -> PostgresViews:
-    """Open the views in a schema; for writing, make that where there is none. Whoever writes must hold the log.
+    """Open the views in a schema; for writing, make them where they are missing, and anew where theirs is another version.
 
-    Raises StoreUnavailable when they can't be used.
+    Raises StoreUnavailable when they can't be used. Whoever writes must hold the log.
     """
     postgres_schema.prepare(address, read_only=read_only)
+    if not read_only:
+        postgres_view_tables.build(address)
+    else:
+        postgres_view_tables.check(address)
     return PostgresViews(address, read_only=read_only)
+
+
+def _statement(address: Address, text: str) -> bytes:
+    comma = SQL(", ")
+    types = {str: SQL("%s::text[]"), int: SQL("%s::bigint[]")}
+    parts: dict[str, Composable] = {
+        "schema": Identifier(address.schema),
+        "columns": comma.join(map(Identifier, COLUMNS)),
+        "new": comma.join(Identifier("excluded", name) for name in COLUMNS),
+        "arrays": comma.join(types[kind] for kind in COLUMNS.values()),
+    }
+    return SQL(text).format(**parts).as_bytes()
+
+
+def _digest(workflow: str, version: str) -> bytes:
+    """What stands for a version in the index: it may be longer than an index takes."""
+    return sha256(f"{len(workflow)}:{workflow}{version}".encode()).digest()
 
 
 def _cell(value: Any) -> Any:

@@ -13,23 +13,14 @@ from sqlite_utils import Database
 
 from application.ports import Page, Status, StoreUnavailable, Summary, Views
 from infrastructure import sqlite_files, view_pages
-from infrastructure.view_rows import COLUMNS, page_query, record, summary
+from infrastructure.view_rows import COLUMNS, INDEXES, PUBLISHED, VERSION, page_query, record, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from domain.events import WorkflowPublished
 
-VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, 3)
-"""Raise the schema version with any change to the tables or to what a row means: the views are then built anew."""
-PUBLISHED: Final[dict[str, type]] = {"workflow_id": str, "workflow_version": str}
-INDEXES: Final = (
-    ("started_position",),
-    ("status", "started_position"),
-    ("workflow_id", "started_position"),
-    ("workflow_id", "status", "started_position"),
-)
-"""One for each way of filtering, each ending in the order of the list, so that a page is read and never sorted."""
+VIEWS: Final = sqlite_files.Identity("the views", 0x436C6556, VERSION)
 ROWS_PER_QUERY: Final = 500
 """Parameters in one query; SQLite before 3.32 takes 999."""
 
@@ -91,7 +82,12 @@ class SqliteViews(Views):
         """Read one page by one index for each status, merged."""
         before = None if cursor is None else view_pages.started_before(cursor)
         sql, parameters = page_query(
-            "executions", status=sorted(set(status)), workflow=workflow, before=before, mark=lambda name: f":{name}"
+            "executions",
+            status=sorted(set(status)),
+            workflow=workflow,
+            before=before,
+            mark=lambda name: f":{name}",
+            same_workflow="workflow_id = :workflow",
         )
         with self._read() as database:
             rows = [summary(row) for row in database.query(sql, {**parameters, "limit": limit + 1})]
@@ -241,7 +237,7 @@ def _create_tables(database: Database) -> None:
     database.table("executions").create(dict(COLUMNS), pk="execution_id", if_not_exists=True)
     for columns in INDEXES:
         database.table("executions").create_index(columns, if_not_exists=True)
-    database.table("published").create(PUBLISHED, pk=tuple(PUBLISHED), if_not_exists=True)
+    database.table("published").create(dict(PUBLISHED), pk=tuple(PUBLISHED), if_not_exists=True)
     database.table("tracking").create({"name": str, "position": int}, pk="name", if_not_exists=True)
     database.execute(f"PRAGMA application_id={VIEWS.application_id:d}")
     database.execute(f"PRAGMA user_version={VIEWS.schema_version:d}")

@@ -1,4 +1,4 @@
-"""The rows of the views as tables have them, and the one query for a page of them."""
+"""The tables of the views, whatever keeps them, and the one query for a page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from application.ports import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+VERSION: Final = 3
+"""Raise it with any change to the tables or to what a row means: the views are then built anew."""
 COLUMNS: Final[Mapping[str, type]] = {
     "execution_id": str,
     "workflow_id": str,
@@ -30,6 +32,14 @@ COLUMNS: Final[Mapping[str, type]] = {
     "error_code": str,
     "labels": str,
 }
+PUBLISHED: Final[Mapping[str, type]] = {"workflow_id": str, "workflow_version": str}
+INDEXES: Final = (
+    ("started_position",),
+    ("status", "started_position"),
+    ("workflow_id", "started_position"),
+    ("workflow_id", "status", "started_position"),
+)
+"""One for each way of filtering, each ending in the order of the list, so that a page is read and never sorted."""
 
 
 def record(row: Summary) -> dict[str, Any]:
@@ -54,15 +64,17 @@ def page_query(
     workflow: str | None,
     before: int | None,
     mark: Callable[[str], str],
+    same_workflow: str,
 ) -> tuple[str, dict[str, Any]]:
     """The SQL of a page, and its parameters but for `limit`; `mark` says how one is written.
 
     It is one query for each status, each along its index and no further than a page, and the newest of them all.
+    `same_workflow` is the condition that a row is one of the parameter `workflow`.
     """
     parameters: dict[str, Any] = {f"status{index}": name for index, name in enumerate(status)}
     filters = [[f"status = {mark(name)}"] for name in parameters] or [[]]
     if workflow is not None:
-        filters = [[*each, f"workflow_id = {mark('workflow')}"] for each in filters]
+        filters = [[*each, same_workflow] for each in filters]
         parameters["workflow"] = workflow
     if before is not None:
         filters = [[*each, f"started_position < {mark('before')}"] for each in filters]

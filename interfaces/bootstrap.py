@@ -139,9 +139,10 @@ def migrate(settings: Settings) -> str:
         place = settings.store_path or "A store in memory"
         return f"{place} needs no migration: a server makes what it needs there."
     address = _address(settings)
-    from infrastructure.postgres_schema import migrate as migrate_schema  # noqa: PLC0415 - most stores are files
+    from infrastructure import postgres_schema, postgres_view_tables  # noqa: PLC0415 - most stores are files
 
-    before, after = migrate_schema(address)
+    before, after = postgres_schema.migrate(address)
+    postgres_view_tables.build(address)
     if before == after:
         return f"{address.shown} is at version {after} of the schema already."
     return f"{address.shown} is at version {after} of the schema now (it was {before or 'not there'})."

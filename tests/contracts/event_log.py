@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from secrets import token_hex
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,16 @@ class EventLogContract(ABC):
         log.append([append(text, 0, {text: text})])
         assert told(log.read(text)) == [{text: text}]
         assert log.version(text) == 1
+
+    def test_a_name_may_be_long(self, log: EventLog) -> None:
+        """As long as that of a workflow may be; what is alike at the beginning stays apart."""
+        names = [random_text + end for random_text in [token_hex(20_000)] for end in ("", "\0", "\\", "x")]
+        answers = log.append([append(name, 0, number) for number, name in enumerate(names)])
+        assert [must(answer)[0].stream for answer in answers] == names
+        assert [told(log.read(name)) for name in names] == [[0], [1], [2], [3]]
+        assert [recorded.stream for recorded in log.follow(0, 10)] == names
+        assert isinstance(log.append([append(names[1], 0, "again")])[0], VersionConflict)
+        assert must(log.append([append(names[1], 1, "next")])[0])[0].version == 2
 
     def test_numbers_survive(self, log: EventLog) -> None:
         """At the ends of 64 bits, and where floats are short of digits."""

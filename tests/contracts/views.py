@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from abc import ABC, abstractmethod
+from secrets import token_bytes, token_hex
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +238,16 @@ class ViewsContract(ABC):
         for position in (1, 2):
             views.put([], position, published=[published("audit", f"1.{'9' * 5_000}.0")])
         assert [each["workflowVersion"] for each in views.workflows()] == [f"1.{'9' * 5_000}.0"]
+
+    def test_ids_and_versions_of_workflows_may_be_long(self, views: Views) -> None:
+        """What a definition may have, the lists can have."""
+        long, number = token_hex(20_000), "1" + "".join(str(byte % 10) for byte in token_bytes(5_000))
+        views.put([row(1, workflow=long, version=f"1.0.{number}")], 1, published=[published(long, f"1.0.{number}")])
+        views.put([row(2, workflow=f"{long}x")], 2)
+        assert ids(views.executions(workflow=long).items) == ["e1"]
+        assert ids(views.executions(workflow=long, status=["running"]).items) == ["e1"]
+        assert views.published() == [long]
+        assert [each["publishedVersion"] for each in views.workflows()] == [f"1.0.{number}", None]
 
     def test_readers_see_whole_batches(self, views: Views) -> None:
         """While one thread puts, others see rows and position of the same moment or an earlier position."""

@@ -117,7 +117,7 @@ def test_a_schema_of_an_older_clew_is_for_a_person_to_change(
     log = open_log(address)
     log.append([append("x", 0, 1)])
     log.close()
-    with a_newer_clew(monkeypatch, "ALTER TABLE {schema}.executions ADD COLUMN note text;"):
+    with a_newer_clew(monkeypatch, "ALTER TABLE {schema}.writer ADD COLUMN note text;"):
         for read_only in (False, True):
             for opened in (open_log, open_views):
                 with pytest.raises(StoreUnavailable, match=r"version 1 of the schema.*`clew migrate`"):
