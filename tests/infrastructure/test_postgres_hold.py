@@ -7,9 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
 
 import pytest
 
@@ -19,6 +18,7 @@ from infrastructure.postgres_address import Address, parse
 from infrastructure.postgres_log import PostgresLog, open_log
 from tests.contracts.samples import append, must, told
 from tests.support import postgres
+from tests.support.waiting import until
 
 ELSEWHERE = (
     "import sys; from infrastructure.postgres_address import parse; from infrastructure.postgres_log import open_log;"
@@ -63,13 +63,6 @@ def elsewhere(address: Address) -> Iterator[int]:
             yield process.pid
         finally:
             process.kill()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens by itself."""
-    deadline = monotonic() + 20
-    while not condition():
-        assert monotonic() < deadline
 
 
 def trouble(log: PostgresLog) -> str:

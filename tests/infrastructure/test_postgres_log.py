@@ -18,6 +18,7 @@ from infrastructure.postgres_log import PostgresLog, open_log
 from tests.contracts.samples import append, must, said, told
 from tests.support import postgres
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 QUICK_S = 1.0
 """What refusing may take while the database is known to be gone."""
@@ -64,13 +65,6 @@ def behind_its_back(address: Address, statement: str) -> int:
     """Have another program change something; the number of rows."""
     with postgres.connected() as connection:
         return connection.execute(statement.format(schema=address.schema).encode()).rowcount
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens by itself."""
-    deadline = monotonic() + 20
-    while not condition():
-        assert monotonic() < deadline
 
 
 def refusal(ask: Callable[[], Any]) -> str:
