@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from interfaces.embedded import Engine
 from tests.cli.running import ASKING, COUNTING, FAILING, clew, written
+from tests.support import stores
+from tests.support.stores import DURABLE
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    """A new store's address."""
-    return f"sqlite:///{tmp_path / 'log.db'}"
+@pytest.fixture(params=DURABLE)
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A new store's address, of each kind in turn; whatever stands beside it is in the test's own directory."""
+    monkeypatch.chdir(tmp_path)
+    with stores.stores(request.param, tmp_path) as kind:
+        yield kind.url()
 
 
 def parked(folder: Path, store: str) -> str:
     """The id of an execution in the store that waits for an approval."""
     ran = clew("run", "--json", "--store", store, written(folder, ASKING))
     assert ran.code == 6
-    assert f"--store {store}" in ran.err
+    assert f"--store {shlex.quote(store)}" in ran.err
     return str(ran.json["executionId"])
 
 

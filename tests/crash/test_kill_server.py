@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 
+from infrastructure import postgres_log, sqlite_log
 from infrastructure.chain import broken_link
-from infrastructure.sqlite_log import open_log
+from infrastructure.postgres_address import parse
+from infrastructure.postgres_log import PostgresLog
+from infrastructure.sqlite_log import SqliteLog
+from tests.support import postgres, stores
 from tests.support.process import ServerProcess
+from tests.support.stores import DURABLE
 
 ITEMS = 240
 KILLS = 20
@@ -65,13 +70,20 @@ DEFINITION: dict[str, Any] = {
 }
 
 
+@pytest.fixture(params=DURABLE)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A store of each kind in turn."""
+    with stores.stores(request.param, tmp_path) as kind:
+        yield kind.url()
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
+def server(tmp_path: Path, store: str) -> Iterator[ServerProcess]:
     """A server that has started, with the ledger node."""
     nodes = tmp_path / "nodes"
     nodes.mkdir()
     (nodes / "ledger.py").write_text(LEDGER_NODE)
-    server = ServerProcess(tmp_path, nodes=nodes)
+    server = ServerProcess(tmp_path, nodes=nodes, store=store)
     try:
         server.start()
         yield server
@@ -99,7 +111,7 @@ def outcome(server: ServerProcess, execution_id: str) -> tuple[Any, list[Any]]:
     return execution["finalState"], [(event["address"], event["visit"], event["data"]["edge"]) for event in taken]
 
 
-def test_killed_twenty_times_it_ends_as_if_undisturbed(server: ServerProcess, tmp_path: Path) -> None:
+def test_killed_twenty_times_it_ends_as_if_undisturbed(server: ServerProcess, store: str, tmp_path: Path) -> None:
     """After twenty kills the state and the edges are those of a quiet run, and only nodes in flight had run again."""
     submit(server, "quiet")
     expected = outcome(server, "quiet")
@@ -122,9 +134,9 @@ def test_killed_twenty_times_it_ends_as_if_undisturbed(server: ServerProcess, tm
 
     assert outcome(server, "killed") == expected, f"CLEW_SEED={seed}"
     check_history(server.events("killed"), ledger(tmp_path)[quiet_lines:], seed)
-    check_lists_are_rebuilt(server)
+    check_lists_are_rebuilt(server, store)
     server.terminate()
-    check_chain(server.store)
+    check_chain(store)
 
 
 def check_history(events: list[dict[str, Any]], lines: list[str], seed: int) -> None:
@@ -145,20 +157,37 @@ def check_history(events: list[dict[str, Any]], lines: list[str], seed: int) -> 
     assert len(lines) - ITEMS <= KILLS, context
 
 
-def check_lists_are_rebuilt(server: ServerProcess) -> None:
-    """Without the views file the lists are the same after a start."""
+def check_lists_are_rebuilt(server: ServerProcess, store: str) -> None:
+    """Without the views the lists are the same after a start."""
     before = server.get("/executions"), server.get("/workflows")
     assert [item["status"] for item in before[0]["items"]] == ["completed", "completed"]
     assert server.terminate() == 0
-    for part in server.store.parent.glob("log-views.db*"):
-        part.unlink()
+    lose_views(store)
     server.start()
     assert (server.get("/executions"), server.get("/workflows")) == before
 
 
-def check_chain(store: Path) -> None:
-    """The hash chain holds over all crashes, and breaks when a stored byte is changed."""
-    log = open_log(store, read_only=True)
+def lose_views(store: str) -> None:
+    """Whatever keeps the lists is gone."""
+    if store.startswith("sqlite:///"):
+        path = Path(store.removeprefix("sqlite:///"))
+        parts = list(path.parent.glob(f"{path.stem}-views.db*"))
+        assert parts
+        for part in parts:
+            part.unlink()
+        return
+    with postgres.connected() as connection:
+        schema = parse(store).schema
+        connection.execute(f"DROP TABLE {schema}.executions, {schema}.published, {schema}.tracking".encode())
+
+
+def check_chain(store: str) -> None:
+    """The hash chain holds over all crashes."""
+    log: SqliteLog | PostgresLog
+    if store.startswith("sqlite:///"):
+        log = sqlite_log.open_log(Path(store.removeprefix("sqlite:///")), read_only=True)
+    else:
+        log = postgres_log.open_log(parse(store), read_only=True)
     try:
         rows = log.rows("killed")
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +10,31 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from tests.support.http import RunningServer, definition, refused, submit
+from tests.support import stores
+from tests.support.http import RunningServer, client, definition, refused, running_server, submit
+from tests.support.stores import DURABLE, Stores
+
+
+@pytest.fixture(scope="module", params=DURABLE)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """Stores of each kind in turn, for a module."""
+    with stores.stores(request.param, tmp_path_factory.mktemp("store")) as kind:
+        yield kind
+
+
+@pytest.fixture(scope="module")
+def http(store: Stores) -> Iterator[TestClient]:
+    """A service for the module."""
+    with client(store=store.url()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def server(store: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A real server for the module."""
+    with running_server(tmp_path_factory.mktemp("server"), store=store.url()) as found:
+        yield found
+
 
 PARKED = {"ask": {"$node": "signal", "name": "go"}}
 

@@ -32,8 +32,11 @@ class ServerProcess:
     `environment` are further variables of it.
     """
 
-    def __init__(self, home: Path, *, nodes: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, *, nodes: Path, store: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.store = home / "log.db"
+        self._store = store or f"sqlite:///{self.store}"
         self._home = home
         self._nodes = nodes
         self._environment = {**os.environ, **(environment or {})}
@@ -67,7 +70,7 @@ class ServerProcess:
             "--port",
             str(self._port),
             "--store",
-            f"sqlite:///{self.store}",
+            self._store,
         ]
         with (self._home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
