@@ -20,6 +20,14 @@ NAMES: Final = (
     *("url", "host", "port", "store", "nodes", "files", "tables", "allow_hosts", "smtp_url", "smtp_from"),
     *("ai_url", "ai_key", "ai_model", "ai_hosts", "ai_prices"),
 )
+KINDS: Final = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number with a fraction",
+    list: "an array",
+    dict: "a table",
+}
+"""What a value is instead: the value itself may be a secret in the wrong place."""
 
 
 class BadSetting(ClewError):
@@ -130,5 +138,6 @@ def _text(name: str, value: Any, path: Path) -> str:
     if name == "port" and type(value) is int:
         return str(value)
     if not isinstance(value, str):
-        raise BadSetting(f"{name} in {path} is a {'number' if name == 'port' else 'text'}, not {value!r}.")
+        wanted = "number" if name == "port" else "text"
+        raise BadSetting(f"{name} in {path} is a {wanted}, not {KINDS.get(type(value), 'what it is there')}.")
     return value

@@ -27,7 +27,7 @@ class Proxy:
     """Passes on what it is sent, until it is told to do otherwise."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+        self.target = (host, port)
         self._links: list[Link] = []
         self._lock = threading.Lock()
         self._flows = True
@@ -94,7 +94,7 @@ class Proxy:
             threading.Thread(target=self._link, args=(client,), daemon=True).start()
 
     def _link(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError), client, socket.create_connection(self._target, timeout=5) as server:
+        with contextlib.suppress(OSError), client, socket.create_connection(self.target, timeout=5) as server:
             server.settimeout(None)
             for end in (client, server):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
