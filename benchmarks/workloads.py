@@ -1,16 +1,16 @@
-"""What is measured: each workload runs on a fresh SQLite store and gives its rate and a note."""
+"""What is measured: each workload runs on a fresh store and gives its rate and a note."""
 
 from __future__ import annotations
 
 import gc
 import os
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from benchmarks.stores import Store
 from clew import Engine
 from domain.context import ExecutionContext
 from domain.node import Edge, NodeMetadata, WorkflowNode
@@ -52,54 +52,46 @@ def definition(*steps: Any) -> dict[str, Any]:
     return {"id": "bench", "name": "Bench", "version": "1.0.0", "settings": settings, "workflow": list(steps)}
 
 
-def engine(home: Path) -> Engine:
-    """An engine on a store of its own in a directory."""
-    return Engine(nodes=[Effect], settings=Settings(store=f"sqlite:///{home / 'log.db'}"))
+def engine(store: Store) -> Engine:
+    """An engine on a store."""
+    return Engine(nodes=[Effect], settings=Settings(store=store.url, tables=store.home / "tables.db"))
 
 
-def raw_commits(home: Path) -> Measured:
-    """The limit of the disk: three rows and a commit each, with the settings of the log."""
-    connection = sqlite3.connect(home / "raw.db", isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB)")
+def raw_commits(store: Store) -> Measured:
+    """The limit of the store: three rows and a commit each."""
     begun = perf_counter()
-    for _ in range(RAW_COMMITS):
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT INTO rows (body) VALUES (?)", [(b"x" * 150,)] * 3)
-        connection.execute("COMMIT")
+    store.commit(RAW_COMMITS)
     taken = perf_counter() - begun
-    connection.close()
-    return Measured("raw three-row commits, SQLite FULL", RAW_COMMITS / taken, "commits/s", "the limit of the disk")
+    return Measured("raw three-row commits", RAW_COMMITS / taken, "commits/s", store.name)
 
 
-def sequential(home: Path) -> Measured:
+def sequential(store: Store) -> Measured:
     """W1: one execution of 1,000 effectful steps, one after the other."""
     loop = {"range...": {"stop": SEQUENTIAL, "loop?": ["effect"]}}
-    return _one(home, definition(loop), "W1 sequential, effectful", "steps/s", SEQUENTIAL)
+    return _one(store, definition(loop), "W1 sequential, effectful", "steps/s", SEQUENTIAL)
 
 
-def pure(home: Path) -> Measured:
+def pure(store: Store) -> Measured:
     """W1p: the same with steps that have no effect."""
     loop = {"range...": {"stop": SEQUENTIAL, "loop?": ["empty"]}}
-    return _one(home, definition(loop), "W1p sequential, pure", "steps/s", SEQUENTIAL)
+    return _one(store, definition(loop), "W1p sequential, pure", "steps/s", SEQUENTIAL)
 
 
-def _one(home: Path, workflow: dict[str, Any], name: str, unit: str, count: int) -> Measured:
-    with engine(home) as running:
+def _one(store: Store, workflow: dict[str, Any], name: str, unit: str, count: int) -> Measured:
+    with engine(store) as running:
         running.run(definition("empty"))
         begun = perf_counter()
         result = running.run(workflow)
         taken = perf_counter() - begun
     assert result["status"] == "completed", result["error"]
-    bytes_per_step = sum(path.stat().st_size for path in home.glob("log.db*")) / count
+    bytes_per_step = store.bytes() / count
     return Measured(name, count / taken, unit, f"loop steps not counted; {bytes_per_step:,.0f} bytes a step on disk")
 
 
-def concurrent(home: Path) -> Measured:
+def concurrent(store: Store) -> Measured:
     """W2: 200 executions of 10 effectful steps at once, all let go by one signal each."""
     steps = [{"signal": {"name": "go"}}, {"range...": {"stop": CONCURRENT_STEPS, "loop?": ["effect"]}}]
-    with engine(home) as running:
+    with engine(store) as running:
         ids = [running.submit(definition(*steps)).execution_id for _ in range(CONCURRENT)]
         for execution_id in ids:
             assert running.wait(execution_id)
@@ -114,9 +106,9 @@ def concurrent(home: Path) -> Measured:
     )
 
 
-def accepted(home: Path) -> Measured:
+def accepted(store: Store) -> Measured:
     """W9: submissions of a workflow that parks at once, each durable before it is answered, one after the other."""
-    with engine(home) as running:
+    with engine(store) as running:
         begun = perf_counter()
         for _ in range(SUBMITTED):
             running.submit(definition({"signal": {"name": "go"}}))
@@ -124,12 +116,12 @@ def accepted(home: Path) -> Measured:
     return Measured("W9 submissions, in process", SUBMITTED / taken, "accepted/s", "one after the other")
 
 
-def parked(home: Path) -> Measured:
+def parked(store: Store) -> Measured:
     """W8: executions parked at a signal that may time out: what they cost the process that parked them and the next one,
     which then resumes them all.
     """
     workflow = definition({"signal": {"name": "go", "timeout": "30d"}}, "empty")
-    with engine(home) as running:
+    with engine(store) as running:
         running.run(definition("empty"))
         before = _resident()
         ids = [running.submit(workflow).execution_id for _ in range(PARKED)]
@@ -137,7 +129,7 @@ def parked(home: Path) -> Measured:
             assert running.wait(execution_id)
         first = (_resident() - before) / PARKED
     before, begun = _resident(), perf_counter()
-    with engine(home) as running:
+    with engine(store) as running:
         started = perf_counter() - begun
         next_one = max(0, _resident() - before) / PARKED
         begun = perf_counter()
@@ -163,4 +155,6 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-WORKLOADS: tuple[Callable[[Path], Measured], ...] = (raw_commits, sequential, pure, concurrent, accepted, parked)
+Workload = Callable[[Store], Measured]
+EVERYTHING: tuple[Workload, ...] = (raw_commits, sequential, pure, concurrent, accepted, parked)
+ON_POSTGRES: tuple[Workload, ...] = (raw_commits, sequential, concurrent)

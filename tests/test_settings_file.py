@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from interfaces.settings import BadSetting, Settings, from_environment, shown
 from tests.cli.running import COUNTING, clew, written
-from tests.support.http import running_server
+from tests.support.http import ROOT, running_server
 
 EVERYTHING = """
 host = "127.0.0.2"
@@ -54,6 +55,15 @@ def test_every_setting_may_stand_in_the_file(home: Path) -> None:
     assert found.ai_hosts == ("more.example.org",)
     assert json.loads(found.ai_prices) == {"m": {"input": 1.5, "output": 2}}
     assert "s3cret" not in repr(found)
+
+
+def test_the_file_of_the_readme(home: Path) -> None:
+    """Is one."""
+    [text] = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (home / "clew.toml").write_text(text)
+    found = from_environment({})
+    assert found.is_postgres
+    assert found.nodes == (Path("nodes"),)
 
 
 def test_the_environment_comes_before_the_file_and_the_file_before_defaults(home: Path) -> None:

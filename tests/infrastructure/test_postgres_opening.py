@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -18,7 +19,9 @@ from infrastructure.postgres_address import Address, parse
 from infrastructure.postgres_log import open_log
 from infrastructure.postgres_schema import Migrated, migrate
 from infrastructure.postgres_views import open_views
-from tests.cli.running import clew
+from interfaces.embedded import Engine
+from interfaces.settings import Settings
+from tests.cli.running import COUNTING, clew, written
 from tests.contracts.samples import append, told
 from tests.support import postgres
 
@@ -228,3 +231,42 @@ def test_locks_of_two_schemas_are_apart() -> None:
     keys = {address.key(purpose) for address in (one, two) for purpose in ("append", "hold", "migrate")}
     assert len(keys) == 6
     assert all(-(2**63) <= key < 2**63 for key in keys)
+
+
+WITHOUT_DRIVER = """
+import sys
+sys.modules["psycopg"] = None
+from interfaces.cli.main import cli
+cli(sys.argv[1:])
+"""
+
+
+def test_the_driver_is_an_extra(tmp_path: Path) -> None:
+    """Without it other stores work, and one in PostgreSQL says what to install."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT_DRIVER, *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    definition = written(tmp_path, COUNTING)
+    assert run("run", definition, "--store", "sqlite:///log.db").returncode == 0
+    for command in (["run", definition], ["ls"], ["serve", "--port", "0"], ["migrate"]):
+        refused = run(*command, "--store", "postgresql://127.0.0.1:1/test")
+        assert refused.returncode != 0
+        assert "pip install 'clew[postgres]'" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_an_engine_in_process(url: str, tmp_path: Path) -> None:
+    """Goes on with what the one before left in the store; what nodes keep is in the file that was named."""
+    settings = Settings(store=url, tables=tmp_path / "tables.db")
+    keeping = {"database": {"operation": "insert", "table": "t", "data": {"n": 1}}}
+    steps = [keeping, {"signal": {"name": "go"}}]
+    with Engine(settings=settings) as engine:
+        parked = engine.run({"id": "p", "name": "P", "version": "1.0.0", "workflow": steps})
+        assert parked["status"] == "suspended", parked
+    assert (tmp_path / "tables.db").exists()
+    with Engine(settings=settings) as engine:
+        assert engine.signal(parked["executionId"], "go")
+        assert engine.wait(parked["executionId"])
+        assert engine.execution(parked["executionId"])["status"] == "completed"
