@@ -168,9 +168,11 @@ class Connections:
     def close(self) -> None:
         """Close them all, once nobody uses them: closing one under a running statement crashes the process."""
         self._closed.set()
-        users = sum(not self._free.acquire(timeout=SILENCE_S) for _ in range(self._size))
+        deadline = monotonic() + SILENCE_S
+        taken = sum(self._free.acquire(timeout=max(deadline - monotonic(), 0)) for _ in range(self._size))
         self._drop_idle()
-        self._free.release(self._size - users)  # whoever asks is told that it is closed; late users close their own
+        if taken:
+            self._free.release(taken)  # whoever asks is told that it is closed; late users close their own
 
     def _take(self) -> Connection:
         with self._lock:

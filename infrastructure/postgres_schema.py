@@ -155,12 +155,14 @@ class Migrated(NamedTuple):
 def migrate(address: Address) -> Migrated:
     """Bring the schema to the version of this Clew, once, however many processes ask at the same time.
 
-    Raises StoreUnavailable when it can't, or a newer Clew made it.
+    Raises StoreUnavailable when it can't, a server uses what is to be changed, or a newer Clew made it.
     """
     with explained(address), connect(address, MIGRATING) as connection, connection.transaction():
         _refuse_server(address, connection)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (address.key("migrate"),))
         before = _version(address, connection)
+        if 0 < before < VERSION:
+            _refuse_writer(address, connection)
         if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (address.schema,)).fetchone():
             connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(address.schema)))
         noting = SQL("INSERT INTO {}.migrations (version, clew) VALUES (%s, %s)").format(Identifier(address.schema))
@@ -228,6 +230,14 @@ def _refuse_server(address: Address, connection: Connection[Any]) -> None:
         raise StoreUnavailable(
             f"{address.shown} is encoded as {encoding}, and can't keep every text. Make it with UTF8."
         )
+
+
+def _refuse_writer(address: Address, connection: Connection[Any]) -> None:
+    """Keep servers away until the end of the transaction, where none is there already."""
+    held = SQL("SELECT pg_try_advisory_xact_lock(%s), holder FROM {}.writer").format(Identifier(address.schema))
+    [(free, holder)] = connection.execute(held, (address.key("hold"),)).fetchall()
+    if not free:
+        raise StoreUnavailable(f"{address.shown} is being written by {holder}. Stop that server, and migrate then.")
 
 
 def _warn_of_unsafe(address: Address, connection: Connection[Any]) -> None:

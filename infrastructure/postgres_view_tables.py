@@ -28,6 +28,8 @@ def hashed(workflow_id: str) -> str:
 
 def build(address: Address) -> None:
     """Make the tables, empty, unless they are there and of this version; many may ask at once."""
+    if _found(address) == VERSION:
+        return
     with explained(address), connect(address, MIGRATING) as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (address.key("migrate"),))
         if _version(address, connection) != VERSION:
@@ -38,12 +40,15 @@ def build(address: Address) -> None:
 
 def check(address: Address) -> None:
     """Raise StoreUnavailable unless there are views of this version."""
-    with explained(address), connect(address, LOOKING) as connection:
-        found = _version(address, connection)
-    if found != VERSION:
+    if _found(address) != VERSION:
         raise StoreUnavailable(
             f"There are no views in {address.shown} that this Clew can read. Start a server to build them."
         )
+
+
+def _found(address: Address) -> int | None:
+    with explained(address), connect(address, LOOKING) as connection:
+        return _version(address, connection)
 
 
 def _version(address: Address, connection: Connection[Any]) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,6 +131,23 @@ def test_a_schema_of_an_older_clew_is_for_a_person_to_change(
         assert rows(address, "SELECT version FROM {schema}.migrations ORDER BY 1") == [(1,), (2,)]
         log = open_log(address)
         assert told(log.read("x")) == [1]
+        log.close()
+
+
+def test_tables_that_a_server_uses_are_not_changed_under_it(
+    url: str, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever migrates is told which server to stop; where there is nothing to change, nobody needs to stop."""
+    log = open_log(address)
+    try:
+        assert migrate(address) == Migrated(1, 1)
+        with a_newer_clew(monkeypatch, "ALTER TABLE {schema}.writer ADD COLUMN note text;"):
+            ran = clew("migrate", "--store", url)
+            assert ran.code == 7
+            assert f"is being written by {socket.gethostname()}:{os.getpid()}. Stop that server" in ran.err
+            log.close()
+            assert migrate(address) == Migrated(1, 2)
+    finally:
         log.close()
 
 
