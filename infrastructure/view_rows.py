@@ -11,7 +11,7 @@ from application.ports import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raise it with any change to the tables or to what a row means: the views are then built anew."""
 COLUMNS: Final[Mapping[str, type]] = {
     "execution_id": str,
@@ -29,9 +29,17 @@ COLUMNS: Final[Mapping[str, type]] = {
     "paused_at": int,
     "branches": int,
     "parked": str,
+    "children": str,
+    "parent": str,
     "error_code": str,
     "labels": str,
 }
+MAPPINGS: Final[Mapping[str, Any]] = {
+    "labels": dict[str, str],
+    "parked": dict[str, int | None],
+    "children": dict[str, str],
+}
+"""Columns that hold JSON."""
 PUBLISHED: Final[Mapping[str, type]] = {"workflow_id": str, "workflow_version": str}
 INDEXES: Final = (
     ("started_position",),
@@ -45,16 +53,13 @@ INDEXES: Final = (
 def record(row: Summary) -> dict[str, Any]:
     """The columns of a row."""
     columns = msgspec.structs.asdict(row)
-    columns["labels"] = msgspec.json.encode(row.labels).decode()
-    columns["parked"] = msgspec.json.encode(row.parked).decode()
-    return columns
+    return columns | {name: msgspec.json.encode(columns[name]).decode() for name in MAPPINGS}
 
 
 def summary(columns: Mapping[str, Any]) -> Summary:
     """The row of some columns."""
-    labels = msgspec.json.decode(columns["labels"], type=dict[str, str])
-    parked = msgspec.json.decode(columns["parked"], type=dict[str, int | None])
-    return Summary(**{**columns, "labels": labels, "parked": parked})
+    mappings = {name: msgspec.json.decode(columns[name], type=kind) for name, kind in MAPPINGS.items()}
+    return Summary(**{**columns, **mappings})
 
 
 def page_query(

@@ -97,6 +97,8 @@ class ViewsContract(ABC):
             paused_at=7,
             branches=3,
             parked={"": None, "a/ž": 8},
+            children={"a/ž": "ex_1"},
+            parent="e0",
             error_code="X\0\\0\\\\ ' %s",
             labels={"kunde": "Žluťoučký 🐎 \0", "": ""},
         )
