@@ -200,7 +200,7 @@ def test_a_store_that_another_server_has_taken(store: tuple[Proxy, str]) -> None
         until(lambda: "taken over by" in http.get("/readyz").json().get("detail", ""))
         error = refused(http.post(f"/executions/{parked}/signals/go"), 503, "STORE_UNAVAILABLE")
         assert socket.gethostname() in error["message"]
-        assert http.get(f"/executions/{parked}").json()["status"] == "suspended"
+        until(lambda: http.get(f"/executions/{parked}").json()["status"] == "suspended")
 
 
 def test_a_second_server(tmp_path: Path) -> None:
