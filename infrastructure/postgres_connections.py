@@ -7,6 +7,7 @@ between its attempts to connect grows, so that it notices late when the database
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from infrastructure.postgres_address import Address
 
+_logger = logging.getLogger("clew.postgres")
 Parameters = Sequence[Any] | Mapping[str, Any]
 CONNECT_S: Final = 2
 """How long a connection may take to come about; libpq's own default is minutes."""
@@ -210,6 +212,7 @@ class Connections:
             if self._gone is not None or self._closed.is_set():
                 return
             self._gone = unavailable(self._address, error)
+        _logger.warning("%s (%s)", self._gone.message, self._use.name)
         Thread(target=self._probe, name=f"clew-probe-{self._use.name}", daemon=True).start()
 
     def _probe(self) -> None:
@@ -224,4 +227,5 @@ class Connections:
             with self._lock:
                 self._gone = None
             self._give_back(connection)
+            _logger.warning("%s is back (%s).", self._address.shown, self._use.name)
             return

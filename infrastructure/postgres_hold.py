@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from threading import Event, Lock, Thread
@@ -23,6 +24,7 @@ TAKE_MS: Final = 1_500
 """How long to wait for a holder that may have died just now, before saying that the store is held."""
 BEAT_S: Final = 1.0
 """How often the holder makes sure that its connection lives, and tries to get the lock back when it doesn't."""
+_logger = logging.getLogger("clew.postgres")
 HOLDING: Final = Use("holder", statement_s=4.0, options=f"-c lock_timeout={TAKE_MS}")
 
 
@@ -73,11 +75,12 @@ class Hold:
         """Note that somebody else has taken the store: nothing is appended from here any more."""
         with self._state:
             self._is_lost = True
-            self._trouble = StoreUnavailable(
+            found = self._trouble = StoreUnavailable(
                 f"{self._address.shown} was taken over by {holder}, while the connection that held it was dead. "
                 "Nothing is recorded here any more: stop this server, or that one and then start this again."
             )
-            return self._trouble
+        _logger.error(found.message)
+        return found
 
     def release(self) -> None:
         """Let go of the store; doing it twice does nothing."""
@@ -113,6 +116,7 @@ class Hold:
                 connection.close()
         with self._state:
             self._trouble = None
+        _logger.warning("%s is held again.", self._address.shown)
 
     def _outlived(self, connection: Connection) -> bool:
         """Whether it was our own dead connection that still had the lock, and doesn't any more.
@@ -137,9 +141,12 @@ class Hold:
         return bool(token == self.token)
 
     def _is_interrupted(self, why: StoreUnavailable | StoreHeld) -> None:
+        found = StoreUnavailable(f"The hold on the store is interrupted: {why.message}")
         with self._state:
-            if not self._is_lost:
-                self._trouble = StoreUnavailable(f"The hold on the store is interrupted: {why.message}")
+            is_new = self._trouble is None
+            self._trouble = self._trouble if self._is_lost else found
+        if is_new:
+            _logger.warning(found.message)
 
     def _locked(self, connection: Connection) -> bool:
         try:

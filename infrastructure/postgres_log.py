@@ -16,6 +16,7 @@ from infrastructure.event_mapper import EventMapper
 from infrastructure.heads import Heads
 from infrastructure.postgres_errors import ConnectionLost, explained
 from infrastructure.postgres_hold import Hold
+from infrastructure.postgres_migrations import FENCED
 from infrastructure.postgres_recorder import LogRecorder
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class PostgresLog(EventLog):
             try:
                 yield
             except psycopg.DatabaseError as error:
-                if error.sqlstate == postgres_schema.FENCED:
+                if error.sqlstate == FENCED:
                     raise hold.lost_to(error.diag.message_primary or "somebody") from error
                 raise
 

@@ -52,6 +52,8 @@ class FileHeads(Heads):
 class SqliteLog(EventLog):
     """The log in one SQLite file. Appends go through one connection, reads through others."""
 
+    commits_inline = 1
+
     def __init__(self, path: Path, factory: LogFactory, *, lock: StoreLock | None) -> None:
         """Without a lock, the log is only read."""
         recorder = factory.application_recorder()

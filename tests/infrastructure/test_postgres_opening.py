@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from application.ports import StoreUnavailable
-from infrastructure import postgres_schema
+from infrastructure import postgres_migrations, postgres_schema
 from infrastructure.postgres_address import Address, parse
 from infrastructure.postgres_log import open_log
 from infrastructure.postgres_schema import Migrated, migrate
@@ -62,7 +62,7 @@ def test_a_server_makes_what_is_missing(address: Address) -> None:
     assert views.position() == 0
     views.close()
     log.close()
-    assert [row[0] for row in rows(address, "SELECT version FROM {schema}.migrations")] == [postgres_schema.VERSION]
+    assert [row[0] for row in rows(address, "SELECT version FROM {schema}.migrations")] == [postgres_migrations.VERSION]
     log = open_log(address)
     assert told(log.read("x")) == [1]
     log.close()
@@ -71,14 +71,14 @@ def test_a_server_makes_what_is_missing(address: Address) -> None:
 def test_an_empty_schema_is_taken(address: Address) -> None:
     """Somebody with more rights may have made it."""
     change(address, "CREATE SCHEMA {schema}")
-    assert migrate(address) == Migrated(0, postgres_schema.VERSION)
+    assert migrate(address) == Migrated(0, postgres_migrations.VERSION)
 
 
 def test_migrating_twice_does_nothing(address: Address) -> None:
     """And says so."""
-    assert migrate(address) == Migrated(0, postgres_schema.VERSION)
+    assert migrate(address) == Migrated(0, postgres_migrations.VERSION)
     before = rows(address, "SELECT * FROM {schema}.migrations")
-    assert migrate(address) == Migrated(postgres_schema.VERSION, postgres_schema.VERSION)
+    assert migrate(address) == Migrated(postgres_migrations.VERSION, postgres_migrations.VERSION)
     assert rows(address, "SELECT * FROM {schema}.migrations") == before
 
 
@@ -92,8 +92,8 @@ def test_many_migrate_at_once(address: Address) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(one, range(8)))
-    assert sorted(migrated.before for migrated in done) == [0, *[postgres_schema.VERSION] * 7]
-    assert rows(address, "SELECT count(*) FROM {schema}.migrations") == [(postgres_schema.VERSION,)]
+    assert sorted(migrated.before for migrated in done) == [0, *[postgres_migrations.VERSION] * 7]
+    assert rows(address, "SELECT count(*) FROM {schema}.migrations") == [(postgres_migrations.VERSION,)]
 
 
 def test_many_processes_migrate_at_once(url: str, address: Address) -> None:
@@ -110,8 +110,8 @@ def test_many_processes_migrate_at_once(url: str, address: Address) -> None:
 def a_newer_clew(monkeypatch: pytest.MonkeyPatch, script: str) -> Iterator[None]:
     """Clew with one more step."""
     with monkeypatch.context() as newer:
-        newer.setattr(postgres_schema, "MIGRATIONS", (*postgres_schema.MIGRATIONS, script))
-        newer.setattr(postgres_schema, "VERSION", postgres_schema.VERSION + 1)
+        newer.setattr(postgres_schema, "MIGRATIONS", (*postgres_migrations.MIGRATIONS, script))
+        newer.setattr(postgres_schema, "VERSION", postgres_migrations.VERSION + 1)
         yield
 
 
