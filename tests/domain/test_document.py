@@ -357,9 +357,9 @@ def filled(start: str, unit: str, end: str) -> bytes:
 )
 def test_hostile_texts_are_refused_without_delay(text: bytes, code: str) -> None:
     """A mebibyte made to hurt costs linear time: far under a second, where a quadratic reader takes minutes."""
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(text).code == code
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_only_so_many_repeated_keys_are_reported() -> None:
