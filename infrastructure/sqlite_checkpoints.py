@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("clew.store")
 CHECKPOINTS: Final = sqlite_files.Identity("the checkpoints", 0x436C6543, 1)
-DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
-"""What SQLite says of a file that is not as it was written; of one without our tables it says just `error`."""
+DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""What SQLite says of a file that is not as it was written."""
+WITHOUT_TABLES: Final = (*DAMAGED, sqlite3.SQLITE_ERROR)
+"""What it says to whoever writes, also when our tables are gone: they were there, or made, when the file was opened."""
 COLUMNS: Final = "execution_id, version, time, hash, fold"
 TABLES: Final = (
     "CREATE TABLE checkpoints (execution_id TEXT NOT NULL, version INTEGER NOT NULL, time INTEGER NOT NULL, "
@@ -99,8 +101,8 @@ class SqliteCheckpoints(Checkpoints):
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection, or None where there is no file."""
-        with self._mended(), self._reading:
+        """A connection, or None where there is no file yet."""
+        with self._mended(DAMAGED), self._reading:
             try:
                 if self._reader is None:
                     self._refuse_if_closed()
@@ -115,7 +117,7 @@ class SqliteCheckpoints(Checkpoints):
         """A transaction."""
         if self._read_only:
             raise StoreUnavailable(f"{self._path} was opened for reading only.")
-        with self._mended(), self._writing:
+        with self._mended(WITHOUT_TABLES), self._writing:
             try:
                 if self._writer is None:
                     self._refuse_if_closed()
@@ -128,13 +130,13 @@ class SqliteCheckpoints(Checkpoints):
                 raise
 
     @contextlib.contextmanager
-    def _mended(self) -> Iterator[None]:
+    def _mended(self, damaged: tuple[int, ...]) -> Iterator[None]:
         """Say what SQLite reports in words; throw a damaged file away, when neither lock is held any more."""
         with sqlite_files.explained(self._path):
             try:
                 yield
             except sqlite3.Error as error:
-                if sqlite_files.primary_code(error) in DAMAGED and not self._read_only:
+                if sqlite_files.primary_code(error) in damaged and not self._read_only:
                     self._throw_away(str(error))
                 raise
 
@@ -154,8 +156,12 @@ class SqliteCheckpoints(Checkpoints):
         connection = _connect(self._path, "ro")
         with _closed_on_failure(connection):
             sqlite_files.prepare_reader(connection)
-            if self._read_only and _format_of(connection) != self._format:
+            found_format = _format_of(connection)
+            if self._read_only and found_format not in (None, self._format):
                 raise StoreUnavailable(f"{self._path} holds checkpoints of another Clew.")
+        if found_format is None:  # it is being made
+            connection.close()
+            return None
         return connection
 
     def _open_writer(self) -> sqlite3.Connection:
