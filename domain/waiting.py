@@ -88,15 +88,25 @@ def _answer_problems(wait: WaitFor, payload: Any, rules: Rules) -> list[Problem]
     if not isinstance(payload, dict) or "choice" not in payload:
         message = f'An answer is an object such as {{"choice": "{wait.choices[0]}"}}; the choices are {known}.'
         return [Problem(code="INVALID_PAYLOAD", path="", message=message)]
+    problems: list[Problem] = []
     if payload["choice"] not in wait.choices:
         message = f"{payload['choice']!r} is not one of the choices: {known}."
-        return [Problem(code="INVALID_PAYLOAD", path="/choice", message=message)]
-    comment = payload.get("comment")
-    if comment is not None and not isinstance(comment, str):
-        return [Problem(code="INVALID_PAYLOAD", path="/comment", message="A comment is a text.")]
+        problems.append(Problem(code="INVALID_PAYLOAD", path="/choice", message=message))
+    problems += (
+        Problem(code="INVALID_PAYLOAD", path=f"/{key}", message=f"{key} is a text.")
+        for key in ("by", "comment")
+        if not isinstance(payload.get(key), str | None)
+    )
+    return problems + _form_problems(wait, payload, rules)
+
+
+def _form_problems(wait: WaitFor, payload: dict[str, Any], rules: Rules) -> list[Problem]:
     if wait.schema is None:
         return []
     found = rules.check_schema(wait.schema, payload.get("data"))
+    if found and "data" not in payload:
+        message = "This approval has a form: give what is filled in as data."
+        return [Problem(code="INVALID_PAYLOAD", path="/data", message=message)]
     return [Problem(code=one.code, path="/data" + one.path, message=one.message) for one in found]
 
 
@@ -163,7 +173,7 @@ def end_by_signal(draft: Draft, rules: Rules, signal: KeptSignal, *, branch: str
         choice = str(answer["choice"])
         data = {
             "choice": choice,
-            "by": signal.actor or None,
+            "by": signal.actor or answer.get("by") or None,
             "comment": answer.get("comment"),
             "at": iso(signal.time),
             "data": answer.get("data"),

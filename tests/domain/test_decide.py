@@ -444,7 +444,16 @@ def test_an_approval_takes_a_choice() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [None, "x", {}, {"choice": "maybe"}, {"choice": 1}, {"choice": "x", "comment": 5}, {"choice": "x", "data": 5}],
+    [
+        None,
+        "x",
+        {},
+        {"choice": "maybe"},
+        {"choice": 1},
+        {"choice": "x", "comment": 5},
+        {"choice": "x", "by": 5},
+        {"choice": "x", "data": 5},
+    ],
 )
 def test_an_answer_that_an_approval_can_not_take(answer: Any) -> None:
     """Is refused for its sender, and nothing is recorded."""
@@ -452,6 +461,26 @@ def test_an_answer_that_an_approval_can_not_take(answer: Any) -> None:
     given(started(), begun(), wait).when(Signal(now=5, name="a", payload=answer)).refused(
         "INVALID_PAYLOAD", Unacceptable
     )
+
+
+def test_all_that_is_wrong_with_an_answer_is_told_at_once() -> None:
+    """Each at its place."""
+    wait = parked("approval", name="a", choices=("x", "no"), schema="text")
+    before = given(started(), begun(), wait)
+    answer = {"choice": "maybe", "comment": 5, "by": [], "data": 5}
+    with pytest.raises(Unacceptable) as refused:
+        decide(before.execution, Signal(now=5, name="a", payload=answer), before.rules)
+    assert [problem.path for problem in refused.value.details] == ["/choice", "/by", "/comment", "/data"]
+
+
+@pytest.mark.parametrize(("actor", "by"), [("", "bob"), ("ann", "ann")])
+def test_an_answer_may_say_by_whom(actor: str, by: str) -> None:
+    """Where the server does not know who sends it."""
+    before = given(started(), begun(), parked("approval", name="a", choices=("x", "no")))
+    answer = {"choice": "x", "by": "bob"}
+    *_, state, _ = decide(before.execution, Signal(now=5, name="a", payload=answer, actor=actor), before.rules)
+    assert isinstance(state, StateUpdated)
+    assert state.patch[0].value["by"] == by
 
 
 def test_a_payload_that_breaks_the_schema_of_a_wait_in_progress() -> None:

@@ -61,7 +61,12 @@ def approval(step: str, config: dict[str, Any], routed: Collection[str], post: P
         return isinstance(payload, dict) and payload.get("choice") in choices
 
     def taken(payload: Any) -> Taken:
-        answer = {"by": None, "comment": None, "at": "a time", "data": payload.get("data")}
+        answer = {
+            "by": payload.get("by"),
+            "comment": payload.get("comment"),
+            "at": "a time",
+            "data": payload.get("data"),
+        }
         return payload["choice"], {"choice": payload["choice"], **answer}
 
     return _parked(step, takes, taken, config, routed, post)
