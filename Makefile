@@ -33,6 +33,7 @@ serve: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.peers
 
 torture: $(READY)
 	CLEW_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests
@@ -45,4 +46,4 @@ docs: $(READY)
 	$(BIN)/python -m interfaces.reference > docs/nodes.md
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
