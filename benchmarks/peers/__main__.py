@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.peers.entrants import ENTRANTS, Entrant, why_not_installed
+from benchmarks.peers.figures import SEQUENTIAL_S, Figures, fitting
 from benchmarks.peers.running import NotMeasured, killed, measured, new_postgres, new_sqlite, why_no_postgres
 from benchmarks.peers.tables import Row, table_of
 
@@ -40,9 +41,14 @@ def row(entrant: Entrant, new_store: NewStore, missing: dict[Entrant, str | None
         if not entrant.takes_up:
             return Row(entrant.name, figures)
         with new_store() as (store, home):
-            return Row(entrant.name, figures, killed(entrant, store, home, figures.w1_steps))
+            return Row(entrant.name, figures, killed(entrant, store, home, steps_to_die_in(figures)))
     except NotMeasured as failed:
         return Row(entrant.name, f"not measured: {failed}")
+
+
+def steps_to_die_in(figures: Figures) -> int:
+    """As many as W1 had, but for an engine that has become slower meanwhile."""
+    return fitting(figures.w1 or 0.0, SEQUENTIAL_S, most=figures.w1_steps, least=100)
 
 
 def show(console: Console, store: str, rows: list[Row]) -> None:

@@ -17,6 +17,7 @@ from benchmarks.peers.clew_server import serving
 from benchmarks.peers.effects import KILLED, LEDGER, Effects
 from benchmarks.peers.figures import (
     CONCURRENT_S,
+    FEWEST_RUN_STEPS,
     FLOW_STEPS,
     RUN_STEPS,
     RUNS,
@@ -28,7 +29,8 @@ from benchmarks.peers.figures import (
     fitting,
 )
 from benchmarks.peers.load import at_once, one_by_one
-from benchmarks.peers.stores import file_of, is_sqlite, sqlite_sync
+from benchmarks.peers.raw import raw_rate
+from benchmarks.peers.stores import sync_of
 from clew import Engine, __version__
 from interfaces.settings import Settings
 
@@ -73,16 +75,20 @@ def measure(store: str, home: Path) -> Figures:
     with engine(store) as running:
         _rate(running, WARM_STEPS)
         steps = fitting(_rate(running, WARM_STEPS), SEQUENTIAL_S, most=STEPS, least=100)
+        before = raw_rate(store, home)
         sequential = _rate(running, steps)
-        each = fitting(sequential, CONCURRENT_S / RUNS, most=RUN_STEPS, least=2)
+        raw = (before + raw_rate(store, home)) / 2
+        each = FEWEST_RUN_STEPS
         concurrent = _concurrent(running, each, sequential)
+        if (more := fitting(concurrent, CONCURRENT_S / RUNS, most=RUN_STEPS, least=1)) > each + 1:
+            each, concurrent = more, _concurrent(running, more, sequential)
     alone, beside = asyncio.run(_flows(store, home))
-    sync = sqlite_sync(file_of(store)) if is_sqlite(store) else "PostgreSQL, synchronous_commit as the server's"
     return Figures(
         name=f"Clew {__version__}",
-        sync=sync,
+        sync=sync_of(store),
         w1=sequential,
         w1_steps=steps,
+        raw=raw,
         w2=concurrent,
         w2_steps=RUNS * each,
         w3=alone,

@@ -36,8 +36,8 @@ class Entrant:
 
 
 PSYCOPG = "psycopg[binary,pool]"
-RAW = Entrant(name="raw, SQLite", module="raw", on_postgres=False, takes_up=False)
-RAW_POSTGRES = Entrant(name="raw, PostgreSQL", module="raw", packages=(PSYCOPG,), on_sqlite=False, takes_up=False)
+RAW = Entrant(name="bare commits", module="raw", on_postgres=False, takes_up=False)
+RAW_POSTGRES = Entrant(name="bare commits", module="raw", packages=(PSYCOPG,), on_sqlite=False, takes_up=False)
 CLEW = Entrant(name="Clew", module="clew_peer")
 ENTRANTS = (
     RAW,

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
+from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate
@@ -19,6 +20,7 @@ from eventsourcing.sqlite import SQLiteFactory
 
 from benchmarks.peers.figures import (
     CONCURRENT_S,
+    FEWEST_RUN_STEPS,
     RUN_STEPS,
     RUNS,
     SEQUENTIAL_S,
@@ -27,6 +29,7 @@ from benchmarks.peers.figures import (
     Figures,
     fitting,
 )
+from benchmarks.peers.raw import raw_rate
 from benchmarks.peers.stores import file_of, is_sqlite, postgres_sync, sqlite_sync
 
 THREADS = 8
@@ -84,15 +87,15 @@ def main() -> None:
     parser.add_argument("action", choices=["measure"])
     parser.add_argument("--store", required=True)
     parser.add_argument("--home", required=True, type=Path)
-    store = parser.parse_args().store
-    application = Application(env=settings_of(store))
+    asked = parser.parse_args()
+    application = Application[UUID](env=settings_of(asked.store))
     try:
-        measure(application, store).tell()
+        measure(application, asked.store, asked.home).tell()
     finally:
         application.close()
 
 
-def measure(application: Application, store: str) -> Figures:
+def measure(application: Application[UUID], store: str, home: Path) -> Figures:
     """One aggregate after the other, then many beside one another."""
 
     def run(steps: int) -> None:
@@ -103,8 +106,10 @@ def measure(application: Application, store: str) -> Figures:
             application.save(aggregate)
 
     steps = fitting(_rate(run, WARM_STEPS), SEQUENTIAL_S, most=STEPS, least=100)
+    before = raw_rate(store, home)
     sequential = _rate(run, steps)
-    each = fitting(sequential, CONCURRENT_S / RUNS, most=RUN_STEPS, least=2)
+    raw = (before + raw_rate(store, home)) / 2
+    each = fitting(sequential, CONCURRENT_S / RUNS, most=RUN_STEPS, least=FEWEST_RUN_STEPS)
     begun = perf_counter()
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(run, [each] * RUNS))
@@ -114,6 +119,7 @@ def measure(application: Application, store: str) -> Figures:
         sync=sync_of(application, store),
         w1=sequential,
         w1_steps=steps,
+        raw=raw,
         w2=concurrent,
         w2_steps=RUNS * each,
         note=f"no engine: 1 event a step; W2 on {THREADS} threads",
@@ -126,7 +132,7 @@ def _rate(run: Callable[[int], None], steps: int) -> float:
     return steps / (perf_counter() - begun)
 
 
-def sync_of(application: Application, store: str) -> str:
+def sync_of(application: Application[UUID], store: str) -> str:
     """What a connection that it made itself says."""
     factory = application.factory
     if not isinstance(factory, SQLiteFactory):

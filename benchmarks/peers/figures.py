@@ -15,10 +15,11 @@ AT_ONCE = 50
 FLOWS = 200
 FLOWS_AT_ONCE = 500
 WARM_STEPS = 50
+FEWEST_RUN_STEPS = 2
 
-SEQUENTIAL_S = 3.0
-CONCURRENT_S = 5.0
-FLOWS_S = 2.0
+SEQUENTIAL_S = 2.5
+CONCURRENT_S = 4.0
+FLOWS_S = 1.5
 """What a slow engine gets for a workload: it then runs fewer steps, and the table says how many."""
 
 
@@ -35,13 +36,15 @@ class Latency:
 class Figures:
     """What one engine did on one store; None where a workload makes no sense for it.
 
-    `w1` and `w2` are steps a second; their `_steps` are how many steps there were in all.
+    `w1` and `w2` are steps a second; their `_steps` are how many steps there were in all. `raw` are the bare commits a
+    second of the same disk or server at the time of W1.
     """
 
     name: str
     sync: str
     w1: float | None = None
     w1_steps: int = 0
+    raw: float | None = None
     w2: float | None = None
     w2_steps: int = 0
     w3: Latency | None = None

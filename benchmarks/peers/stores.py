@@ -35,7 +35,7 @@ def sqlite_sync(path: Path, connection: sqlite3.Connection | None = None) -> str
     finally:
         if connection is None:
             asked.close()
-    return f"SQLite {journal.upper()}, synchronous={LEVELS[level]}"
+    return f"{journal.upper()}, synchronous={LEVELS[level]}"
 
 
 def postgres_sync(store: str) -> str:
@@ -45,7 +45,7 @@ def postgres_sync(store: str) -> str:
     with psycopg.connect(store) as connection:
         shown = [connection.execute(f"SHOW {name}").fetchone() for name in ("fsync", "synchronous_commit")]
     fsync, commit = (row[0] for row in shown if row is not None)
-    return f"PostgreSQL fsync={fsync}, synchronous_commit={commit}"
+    return f"fsync={fsync}, synchronous_commit={commit}"
 
 
 def sync_of(store: str) -> str:
