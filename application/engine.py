@@ -53,6 +53,8 @@ DECIDE_AGAIN: Final = 100
 """Times that a command is decided again after somebody else's append came first."""
 REVIVE_S: Final = 1.0
 """How long after a failed commit an execution is folded again from the log, and goes on."""
+CUT_S: Final = 1.0
+"""How long a stop waits for a node to take notice that it is cut short. One that doesn't is left behind."""
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,19 +145,25 @@ class Engine:
             elif summary.due is not None:
                 self._timers.note(summary.execution_id, summary.due)
 
+    def begin_no_more(self) -> None:
+        """Begin no step any more; those in flight go on."""
+        self._driver.stopping = True
+
     async def stop(self) -> None:
         """Begin no step any more, give those in flight a while, and make durable what is known.
 
         A node that does not end in time is left as it is in the log: in flight, to be recovered at the next start.
         """
-        self._driver.stopping = True
+        self.begin_no_more()
         await self._timers.stop()
         tasks = [task for live in self._residents for task in live.tasks.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self.settings.stop_s)
             for task in late:
                 self._runner.cut(task)
-            await asyncio.gather(*late, return_exceptions=True)
+            _, left = await asyncio.wait(late, timeout=CUT_S) if late else ((), ())
+            for task in left:
+                logger.error("%s: its node does not take notice of the stop, and is left behind", task.get_name())
         for live in self._residents:
             try:
                 await live.flush()

@@ -25,6 +25,10 @@ T = TypeVar("T")
 UNFINISHED_PAGE: Final = 1_000
 LIST_WAIT_S: Final = 2.0
 """How long a list waits at most for the views to reach a position."""
+ENGINE_STOP_S: Final = 6.5
+"""How long the engine may take to stop: the time of nodes in flight, and a little to record what came of them."""
+LOOP_END_S: Final = 1.0
+"""How long its loop may take to end after that."""
 
 
 class Service:
@@ -59,6 +63,7 @@ class Service:
         self._thread = threading.Thread(target=self._run_loop, name="clew-engine", daemon=True)
         self._loop_is_up = threading.Event()
         self.ready = False
+        self._stopping = False
 
     def start(self) -> None:
         """Bring the lists up to the log, take up what is unfinished, and begin. Raises ClewError when it can't."""
@@ -70,13 +75,18 @@ class Service:
         self._projector.start()
         self.ready = True
 
+    def stop_taking_work(self) -> None:
+        """Refuse what is new, and begin no step any more; what runs may end. Safe from any thread and signal handler."""
+        self._stopping = True
+        if self._engine is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._engine.begin_no_more)
+
     def stop(self) -> None:
         """Stop beginning steps, record what is known, and release the store. Safe to call once, started or not."""
+        self.stop_taking_work()
         was_ready, self.ready = self.ready, False
         if self._engine is not None and self._loop is not None and self._thread.is_alive():
-            self._run(self._engine.stop()).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._stop_engine(self._engine, self._loop)
         if was_ready:
             self._finish_lists()
         self._projector.stop()
@@ -84,6 +94,16 @@ class Service:
         self._views.close()
         self._log.close()
         self._release()
+
+    def _stop_engine(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+        stopped = self._run(engine.stop())
+        try:
+            stopped.result(ENGINE_STOP_S)
+        except TimeoutError:  # a node that blocks the loop; nothing more is recorded once the log is closed
+            logger.error("The engine did not stop in time. What it runs is recovered at the next start.")
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(LOOP_END_S)
 
     def _finish_lists(self) -> None:
         """Bring the lists to the head of the log: whoever only reads this store afterwards can't."""
@@ -133,19 +153,26 @@ class Service:
             raise Unavailable("The engine is not running: start it first (`with Engine(...) as engine:`).")
         return self._engine
 
+    def _taking_engine(self) -> Engine:
+        """The engine, for what is new."""
+        engine = self._working_engine()
+        if self._stopping:
+            raise Unavailable("The service is stopping. Try again when it has started anew.")
+        return engine
+
     # From another loop
 
     async def submit(self, submission: Submission) -> Accepted:
         """Begin an execution (see `Engine.submit`)."""
-        return await self._carried_out(self._working_engine().submit(submission))
+        return await self._carried_out(self._taking_engine().submit(submission))
 
     async def publish(self, asked: ToPublish) -> Published:
         """Publish a version of a workflow (see `Engine.publish`)."""
-        return await self._carried_out(self._working_engine().publish(asked))
+        return await self._carried_out(self._taking_engine().publish(asked))
 
     async def command(self, execution_id: str, command: OutsideCommand) -> Done:
         """Ask something of an execution (see `Engine.command`)."""
-        return await self._carried_out(self._working_engine().command(execution_id, command))
+        return await self._carried_out(self._taking_engine().command(execution_id, command))
 
     async def settled(self, execution_id: str, timeout_s: float) -> bool:
         """Wait until an execution has ended, parked or paused (see `Engine.settled`)."""
@@ -159,15 +186,15 @@ class Service:
 
     def submit_and_wait(self, submission: Submission) -> Accepted:
         """Like `submit`, for callers without a loop."""
-        return self._run(self._working_engine().submit(submission)).result()
+        return self._run(self._taking_engine().submit(submission)).result()
 
     def publish_and_wait(self, asked: ToPublish) -> Published:
         """Like `publish`, for callers without a loop."""
-        return self._run(self._working_engine().publish(asked)).result()
+        return self._run(self._taking_engine().publish(asked)).result()
 
     def command_and_wait(self, execution_id: str, command: OutsideCommand) -> Done:
         """Like `command`, for callers without a loop."""
-        return self._run(self._working_engine().command(execution_id, command)).result()
+        return self._run(self._taking_engine().command(execution_id, command)).result()
 
     def wait_settled(self, execution_id: str, timeout_s: float) -> bool:
         """Like `settled`, for callers without a loop."""

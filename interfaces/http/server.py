@@ -7,12 +7,12 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
 import uvicorn
-from starlette.applications import Starlette
 
 from application.service import Service
 from domain.errors import ClewError
@@ -21,22 +21,22 @@ from interfaces.http.app import create_app
 from interfaces.quiet_logs import keep_secrets_out
 from interfaces.settings import Settings
 
-GRACE_S: Final = 3
+GRACE_S: Final = 2
 """How long requests in progress may take to end once the server stops; the engine has its own time after that."""
+STOP_S: Final = 9.0
+"""How long a stop may take in all. What has not ended by then is left behind: the log has it in flight."""
 BACKLOG: Final = 2_048
 THREADS_S: Final = 0.5
 """How long threads of nodes may take to notice that there is no more work."""
-NODE_THREADS: Final = "clew-node"
-"""How the names of the threads begin that plain nodes run in."""
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 FAILED: Final = 1
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, and lets nobody wait for an answer once it is to stop."""
+    """Says when it listens, and leaves signals to whoever runs it."""
 
-    def __init__(self, config: uvicorn.Config, app: Starlette, *, greeting: str) -> None:
+    def __init__(self, config: uvicorn.Config, *, greeting: str) -> None:
         super().__init__(config)
-        self._app = app
         self._greeting = greeting
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -45,10 +45,30 @@ class _Server(uvicorn.Server):
         if self.started:
             _say(self._greeting)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop; again: stop at once."""
-        self._app.state.api.closing.set()
-        super().handle_exit(sig, frame)
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none: uvicorn's own way raises them again in the middle of the stop."""
+        yield
+
+
+class _Signals:
+    """The first SIGTERM or SIGINT begins a stop in good order; the next one ends the process as it ends any other.
+
+    `stop` is what begins it. Before there is anything to stop, KeyboardInterrupt is raised in the main thread.
+    """
+
+    def __init__(self) -> None:
+        self.stop: Callable[[], None] = _interrupt
+        for number in SIGNALS:
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        for each in SIGNALS:  # the kernel acts on the second one, whatever hangs in here by then
+            signal.signal(each, signal.SIG_DFL)
+        watch = threading.Timer(STOP_S, _leave_everything_behind)
+        watch.daemon = True
+        watch.start()
+        self.stop()
 
 
 def serve(settings: Settings) -> None:
@@ -57,21 +77,19 @@ def serve(settings: Settings) -> None:
     Exits with status 1 and one message when the port is taken or the store can't be used.
     """
     keep_secrets_out(settings)
-    # uvicorn raises the signals that it took again when it is done; the service is to be stopped before the end.
-    signal.signal(signal.SIGTERM, _interrupt)
+    signals = _Signals()
     with suppress(KeyboardInterrupt):  # asked to stop, and has
         listener = _listen(settings)
         service = _started(settings)
         try:
-            _run(settings, service, listener)
+            _run(settings, service, listener, signals)
         finally:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             service.stop()
             listener.close()
     _leave_threads_behind()
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+def _interrupt() -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -107,7 +125,7 @@ def _started(settings: Settings) -> Service:
     return service
 
 
-def _run(settings: Settings, service: Service, listener: socket.socket) -> None:
+def _run(settings: Settings, service: Service, listener: socket.socket, signals: _Signals) -> None:
     app = create_app(service, limits=settings.limits)
     for problem in service.nodes.problems():
         place = f"{problem.source}:{problem.line}" if problem.line is not None else problem.source
@@ -126,7 +144,15 @@ def _run(settings: Settings, service: Service, listener: socket.socket) -> None:
     )
     version = app.state.api.version
     greeting = f"Clew {version} listens on {_address(listener)}, store {settings.shown_store}"
-    _Server(config, app, greeting=greeting).run(sockets=[listener])
+    server = _Server(config, greeting=greeting)
+
+    def stop() -> None:
+        server.should_exit = True
+        app.state.api.closing.set()
+        service.stop_taking_work()
+
+    signals.stop = stop
+    server.run(sockets=[listener])
 
 
 def _address(listener: socket.socket) -> str:
@@ -137,15 +163,27 @@ def _address(listener: socket.socket) -> str:
 def _leave_threads_behind() -> None:
     """End the process although a node still runs in a thread, which can't be ended otherwise; the log has it in flight.
 
-    Daemons or not, the interpreter would wait for the threads of every executor.
+    The interpreter would wait for the threads of every executor, those that nodes made themselves too.
     """
-    late = [thread for thread in threading.enumerate() if thread.name.startswith(NODE_THREADS)]
+    late = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
     for thread in late:
         thread.join(THREADS_S / len(late))
     if any(thread.is_alive() for thread in late):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        _exit()
+
+
+def _leave_everything_behind() -> None:
+    """End the process although it has not come to the end of its stop: what is acknowledged is in the log already."""
+    _say(
+        f"The stop took more than {STOP_S:g} s. What still ran is left as the log has it, and goes on at the next start."
+    )
+    _exit()
+
+
+def _exit() -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _say(line: str) -> None:

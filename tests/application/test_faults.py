@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from application import engine
 from application.engine import EngineSettings
 from application.ports import Append, StoreUnavailable
 from application.requests import Submission
@@ -182,6 +183,38 @@ def test_a_stop_gives_the_node_in_flight_its_time() -> None:
         async with world(nodes_of(script, held(gates)), log=log, unfinished=[here.row(execution_id)]) as there:
             assert (await there.settle(execution_id)).status == "completed"
             assert script.order == "a"
+
+    run(test())
+
+
+def test_a_node_that_takes_no_notice_of_a_stop_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stop comes to its end, names what it left, and the next start recovers it."""
+    monkeypatch.setattr(engine, "CUT_S", 0.02)
+    go = asyncio.Event()
+
+    async def stubborn(context: Any, config: Any) -> Any:
+        while context.step.attempt == 1 and not go.is_set():
+            try:
+                await go.wait()
+            except asyncio.CancelledError:
+                continue
+        return Edge("x", 1)
+
+    async def test() -> None:
+        log = MemoryLog()
+        nodes = nodes_of(Script(), node("slow", stubborn, effect="writes"))
+        async with world(nodes, log=log, settings=EngineSettings(worker="one", stop_s=0.02)) as here:
+            execution_id = await here.submit("slow")
+            await until(lambda: here.count(execution_id, NodeStarted) == 1)
+        assert caplog.messages == [
+            f"clew {execution_id}: its node does not take notice of the stop, and is left behind"
+        ]
+        async with world(nodes, log=log, unfinished=[here.row(execution_id)]) as there:
+            assert (await there.settle(execution_id)).status == "completed"
+            assert there.count(execution_id, Recovered) == 1
+        go.set()
 
     run(test())
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from typing import Any
+
+import pytest
 
 from application.ports import Append, Recorded, VersionConflict
 from application.requests import Submission
+from domain.commands import Cancel
+from domain.errors import Unavailable
+from domain.events import EdgeTaken, ExecutionStarted, NodeStarted
+from domain.node import Edge
 from infrastructure.memory_log import MemoryLog
 from tests.support.engines import service_on
 from tests.support.workflows import Script, nodes_of, workflow
+from tests.support.worlds import node
 
 
 class GatedLog(MemoryLog):
@@ -54,3 +62,35 @@ def test_it_says_why_it_can_not_work() -> None:
     with service_on(MemoryLog(), nodes_of(Script())) as service:
         assert service.sickness() is None
     assert service.sickness() == "The service is starting or stopping."
+
+
+class KeptLog(MemoryLog):
+    """A log that can be read when the service has let go of it."""
+
+    def close(self) -> None:
+        """Stay as it is."""
+
+
+def test_one_that_stops_takes_nothing_new_and_begins_no_step() -> None:
+    """A submission is refused, to be made again later; what had begun a step ends it, and answers are given until the end."""
+    log, script = KeptLog(), Script()
+    reached, gate = threading.Event(), threading.Event()
+
+    def wait(context: Any, config: Any) -> Edge:
+        reached.set()
+        assert gate.wait(10)
+        return Edge("x")
+
+    with service_on(log, nodes_of(script, node("gated", wait))) as service:
+        service.submit_and_wait(Submission(definition=workflow("gated", "a"), execution_id="early"))
+        assert reached.wait(10)
+        service.stop_taking_work()
+        with pytest.raises(Unavailable, match="stopping"):
+            service.submit_and_wait(Submission(definition=workflow("a"), execution_id="late"))
+        with pytest.raises(Unavailable, match="stopping"):
+            service.command_and_wait("early", Cancel(now=0))
+        assert service.queries.fold("early").status == "running"
+        gate.set()
+    types = [type(one.event) for one in log.read("early")]
+    assert types == [ExecutionStarted, NodeStarted, EdgeTaken]
+    assert (script.order, log.version("late")) == ("", 0)
