@@ -30,6 +30,7 @@ from domain.events import (
     Suspended,
 )
 from domain.node import Edge
+from infrastructure.memory_log import MemoryLog
 from tests.support import worlds
 from tests.support.workflows import Script, nodes_of, scripted, workflow
 from tests.support.worlds import FailingLog, closed_gates, held, node, run, until, world
