@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from application.engine import EngineSettings
-from application.ports import Summary
+from application.ports import EventLog, Summary
 from application.publications import workflow_stream
 from application.requests import Submission, ToPublish
 from application.summaries import summarise
@@ -52,7 +52,7 @@ async def publish(here: World, *steps: Any, **more: Any) -> None:
     await here.engine.publish(ToPublish(definition=definition(*steps, **more)))
 
 
-def rows(log: MemoryLog) -> list[Summary]:
+def rows(log: EventLog) -> list[Summary]:
     """The rows of all executions of a log."""
     found: dict[str, Summary | None] = {}
     for recorded in everything(log):
