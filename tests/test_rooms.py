@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PURE = {
-    "__future__", "abc", "collections", "datetime", "difflib", "domain", "enum", "functools", "hashlib", "itertools",
+    "__future__", "abc", "collections", "datetime", "decimal", "difflib", "domain", "enum", "functools", "hashlib", "itertools",
     "json", "math", "minijinja", "msgspec", "operator", "re", "re2", "string", "types", "typing", "unicodedata",
 }  # fmt: skip
 """What the domain may import: itself, three libraries, and the parts of the standard library that do nothing."""
