@@ -54,7 +54,7 @@ def definition(*steps: Any) -> dict[str, Any]:
 
 def engine(store: Store) -> Engine:
     """An engine on a store."""
-    return Engine(nodes=[Effect], settings=Settings(store=store.url, tables=store.home / "tables.db"))
+    return Engine(nodes=[Effect], settings=Settings(store=store.url, home=store.home))
 
 
 def raw_commits(store: Store) -> Measured:

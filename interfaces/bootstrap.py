@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("clew.store")
 Made = TypeVar("Made")
-HOME: Final = Path(".clew")
-"""Where files are kept that belong to no other."""
 
 __all__ = ["Reader", "excerpt", "library_nodes", "locate", "make_nodes", "make_service", "migrate", "open_reader"]
 
@@ -88,7 +85,7 @@ def library_nodes() -> Nodes:
 def make_service(settings: Settings) -> Service:
     """A service on the store of the settings, not started. Raises ClewError when the store can't be used."""
     secrets = _secrets(settings)
-    tables = TableStore(_tables_path(settings))
+    tables = TableStore(settings.companion("tables"))
     nodes = make_nodes(settings, tables=tables)
     log, views = _open(settings)
     folds = _folds(settings, log)
@@ -151,13 +148,13 @@ def migrate(settings: Settings) -> str:
 def _open(settings: Settings, *, read_only: bool = False) -> tuple[EventLog, Views]:
     if settings.is_postgres:
         return _open_postgres(settings, read_only=read_only)
-    path = settings.store_path
-    if path is None:
+    path, beside = settings.store_path, settings.companion("views")
+    if path is None or beside is None:
         return MemoryLog(), MemoryViews()
     is_new = not path.exists()
     log = open_log(path, read_only=read_only)
     try:
-        return log, open_views(views_path(path), read_only=read_only)
+        return log, open_views(beside, read_only=read_only)
     except BaseException:
         log.close()
         if is_new:  # it has no event yet: nothing is left of a start that failed
@@ -192,42 +189,22 @@ def _address(settings: Settings) -> Address:
 
 def _folds(settings: Settings, log: EventLog, *, read_only: bool = False) -> Folds:
     """Folding from a log, with the checkpoints beside it: without them where they can't be used, for all can be done so."""
-    path = settings.store_path
+    path = settings.companion("checkpoints")
     if path is None:
         return Folds(log, MemoryCheckpoints())
     try:
-        checkpoints = open_checkpoints(checkpoints_path(path), fold_format(), read_only=read_only)
+        checkpoints = open_checkpoints(path, fold_format(), read_only=read_only)
     except StoreUnavailable as error:
         logger.warning("No checkpoints are used: %s", error.message)
         return Folds(log)
     return Folds(log, checkpoints, keeps=not read_only)
 
 
-def checkpoints_path(log_path: Path) -> Path:
-    """Where the checkpoints of a log are: beside it."""
-    return log_path.with_name(f"{log_path.stem}-checkpoints{log_path.suffix}")
-
-
-def views_path(log_path: Path) -> Path:
-    """Where the lists of a log are: beside it."""
-    return log_path.with_name(f"{log_path.stem}-views{log_path.suffix}")
-
-
-def _tables_path(settings: Settings) -> Path | None:
-    """Where the table store is: beside a log in a file, in memory with it, for one in PostgreSQL a file of its own here."""
-    path = settings.store_path
-    if settings.tables is not None:
-        return settings.tables
-    if settings.is_postgres:
-        return HOME / f"{re.sub(r'[^A-Za-z0-9._]+', '-', _address(settings).shown)}-tables.db"
-    return None if path is None else path.with_name(f"{path.stem}-tables{path.suffix}")
-
-
 def _files_root(settings: Settings) -> Path:
     if settings.files is not None:
         return settings.files
     path = settings.store_path
-    return (path.parent if path is not None else HOME) / "files"
+    return (path.parent if path is not None else settings.home) / "files"
 
 
 def _outside(settings: Settings) -> Outside:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from domain.errors import ClewError
 from domain.problems import nearest
+from interfaces import limits
+from interfaces.setting import BadSetting, Secret, referred
 
 DEFAULT_CONFIG: Final = Path("clew.toml")
 SEPARATORS: Final = {"nodes": os.pathsep, "allow_hosts": ",", "ai_hosts": ","}
 """Settings that are lists, and what is between their parts in an environment variable."""
 NAMES: Final = (
-    *("url", "host", "port", "store", "nodes", "files", "tables", "allow_hosts", "smtp_url", "smtp_from"),
-    *("ai_url", "ai_key", "ai_model", "ai_hosts", "ai_prices"),
+    *("url", "host", "port", "store", "nodes", "files", "home", "allow_hosts", "smtp_url", "smtp_from"),
+    *("ai_url", "ai_key", "ai_model", "ai_hosts", "ai_prices", "secrets"),
+    *(f"limit_{name}" for name in limits.NAMES),
 )
+LIMITS: Final = "limits"
+"""The table of the file that has the limits, each by its own name."""
 KINDS: Final = {
     bool: "true or false",
     int: "a number",
@@ -28,31 +32,6 @@ KINDS: Final = {
     dict: "a table",
 }
 """What a value is instead: the value itself may be a secret in the wrong place."""
-
-
-class BadSetting(ClewError):
-    """A setting has a value that can't be used."""
-
-    code = "BAD_SETTING"
-
-
-class Secret:
-    """A text that is shown to nobody: it is in no text made of it, and so in no log and no traceback."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str = "") -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return "Secret(***)" if self._text else "Secret()"
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def reveal(self) -> str:
-        """The text itself, for the one who needs it."""
-        return self._text
 
 
 class Found(NamedTuple):
@@ -81,7 +60,7 @@ class Found(NamedTuple):
         if path is None and DEFAULT_CONFIG.is_file():
             path = DEFAULT_CONFIG
         texts = {} if path is None else _read(path)
-        return cls(texts, {name: f"{name} in {path}" for name in texts})
+        return cls(texts, {name: f"{name.replace('limit_', 'limits.')} in {path}" for name in texts})
 
     def text(self, name: str, default: str = "") -> str:
         """The text of a setting."""
@@ -97,20 +76,17 @@ class Found(NamedTuple):
         text = self.text(name)
         return referred(text, self.called(name), Path()) if text else Secret()
 
+    def variables(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """The environment, with what is found elsewhere as variables of it."""
+        return {f"CLEW_{name.upper()}": text for name, text in self.texts.items()} | dict(environment)
+
+    def variable_called(self, variable: str) -> str:
+        """What an environment variable is called where its value was found."""
+        return self.places.get(variable.removeprefix("CLEW_").lower(), variable)
+
     def called(self, name: str) -> str:
         """What a setting is called where it was found."""
         return self.places[name]
-
-
-def referred(text: str, name: str, folder: Path) -> Secret:
-    """The text, or what is in the file that it refers to as `file:PATH`, from a folder. Raises BadSetting."""
-    if not text.startswith("file:"):
-        return Secret(text)
-    path = folder / text.removeprefix("file:")
-    try:
-        return Secret(path.read_text().strip())
-    except (OSError, ValueError) as error:
-        raise BadSetting(f"{name} refers to the file {path}, which can't be read: {error}.") from error
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -118,12 +94,21 @@ def _read(path: Path) -> dict[str, str]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # of TOML too, which tells line and column
         raise BadSetting(f"The settings in {path} can't be read: {error}.") from error
-    for name in values:
-        if name not in NAMES:
-            close = nearest(name, NAMES)
-            hint = f" Did you mean {close!r}?" if close else f" There are: {', '.join(NAMES)}."
-            raise BadSetting(f"{path} has a setting {name!r}, which Clew doesn't know.{hint}")
-    return {name: _text(name, value, path) for name, value in values.items()}
+    given = values.pop(LIMITS, {})
+    _refuse_unknown(values, [*(name for name in NAMES if not name.startswith("limit_")), LIMITS], "a setting", path)
+    if not isinstance(given, dict):
+        raise BadSetting(f"{LIMITS} in {path} is a table.")
+    _refuse_unknown(given, limits.NAMES, "a limit", path)
+    settings = values | {f"limit_{name}": value for name, value in given.items()}
+    return {name: _text(name, value, path) for name, value in settings.items()}
+
+
+def _refuse_unknown(found: Iterable[str], known: Sequence[str], what: str, path: Path) -> None:
+    for name in found:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f" Did you mean {close!r}?" if close else f" There are: {', '.join(known)}."
+            raise BadSetting(f"{path} has {what} {name!r}, which Clew doesn't know.{hint}")
 
 
 def _text(name: str, value: Any, path: Path) -> str:
@@ -135,9 +120,13 @@ def _text(name: str, value: Any, path: Path) -> str:
         return separator.join(value)
     if name == "ai_prices" and isinstance(value, dict):
         return msgspec.json.encode(value).decode()
-    if name == "port" and type(value) is int:
+    is_number = name == "port" or name.startswith("limit_")
+    if is_number and type(value) is int:
         return str(value)
     if not isinstance(value, str):
-        wanted = "number" if name == "port" else "text"
-        raise BadSetting(f"{name} in {path} is a {wanted}, not {KINDS.get(type(value), 'what it is there')}.")
+        wanted = "number" if is_number else "text"
+        name = name.replace("limit_", "limits.")
+        raise BadSetting(
+            f"{name.replace('limit_', 'limits.')} in {path} is a {wanted}, not {KINDS.get(type(value), 'what it is there')}."
+        )
     return value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
-from domain.errors import ClewError
 from domain.limits import Limits
+from interfaces.setting import BadSetting
 
 PREFIX: Final = "CLEW_LIMIT_"
 NAMES: Final = tuple(
@@ -21,24 +21,26 @@ LARGEST: Final = {"definition_depth": 128, "steps": 10_000_000, "iterations_cap"
 MOST: Final = 2**40
 
 
-class BadLimit(ClewError):
+class BadLimit(BadSetting):
     """A limit has a value that can't be used."""
 
-    code = "BAD_SETTING"
 
+def limits_from(environment: Mapping[str, str], *, called: Callable[[str], str] = str) -> Limits:
+    """The limits that the environment sets, the others at their defaults. Raises BadLimit.
 
-def limits_from(environment: Mapping[str, str]) -> Limits:
-    """The limits that the environment sets, the others at their defaults. Raises BadLimit."""
+    `called` is what a variable is called for people, who may have set it elsewhere.
+    """
     for name in environment:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in NAMES:
             known = ", ".join(PREFIX + each.upper() for each in NAMES)
             raise BadLimit(f"{name} is not a limit; those are {known}.")
     given = {name: environment.get(PREFIX + name.upper()) for name in NAMES}
-    return msgspec.structs.replace(Limits(), **{name: _number(name, text) for name, text in given.items() if text})
+    numbers = {name: _number(name, text, called(PREFIX + name.upper())) for name, text in given.items() if text}
+    return msgspec.structs.replace(Limits(), **numbers)
 
 
-def _number(name: str, text: str) -> int:
+def _number(name: str, text: str, called: str) -> int:
     most = LARGEST.get(name, MOST)
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:20]) <= most:
-        raise BadLimit(f"{PREFIX}{name.upper()}={text} is no limit: it is a whole number from 1 to {most:,}.")
+        raise BadLimit(f"{called}={text} is no limit: it is a whole number from 1 to {most:,}.")
     return int(text)

@@ -12,12 +12,15 @@ from typing import Final
 import msgspec
 
 from domain.limits import Limits
-from interfaces.finding import BadSetting, Found, Secret, referred
+from interfaces.finding import Found
 from interfaces.limits import limits_from
+from interfaces.setting import BadSetting, Secret, referred
 
 __all__ = ["BadSetting", "Secret", "Settings", "from_environment", "shown"]
 
 DEFAULT_STORE: Final = "sqlite:///.clew/log.db"
+HOME: Final = Path(".clew")
+PLACES: Final = ("host=", "hostaddr=", "port=", "dbname=", "schema=")
 EACH_PREFIX: Final = "CLEW_SECRET_"
 _PASSWORD: Final = re.compile(r"((?<=://)[^/@:]*:)[^/@]*(?=@)|([?&](?:ssl)?password=)[^&]*")
 
@@ -30,8 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` is `sqlite:///PATH` (relative to the working directory; four slashes for an absolute path), `memory:`, or
     `postgresql://user@host:port/database?schema=clew`. `nodes` are folders of node files, `files` the one folder that the
-    `filesystem` node may touch (None: `files` beside the store), `tables` the SQLite file of what nodes keep (None: beside
-    the store).
+    `filesystem` node may touch (None: `files` beside the store). `home` is where everything else is that a store which is in
+    no file keeps on this machine.
 
     `allow_hosts` are the places that are not public and `fetchApi` may reach all the same: host, host:port, *.host,
     address or CIDR network. `smtp_url` is `smtp://user:secret@host:port?starttls`, `smtp_from` the sender of all mail.
@@ -45,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: str = DEFAULT_STORE
     nodes: tuple[Path, ...] = ()
     files: Path | None = None
-    tables: Path | None = None
+    home: Path = HOME
     allow_hosts: tuple[str, ...] = ()
     smtp_url: Secret = NO_SECRET
     smtp_from: str = ""
@@ -84,6 +87,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The store as people may see it: a password in it is in no message."""
         return shown(self.store)
 
+    def companion(self, what: str) -> Path | None:
+        """The file of something that is kept beside the log: next to it, or in `home` for a log that is in no file.
+
+        None for what is in memory.
+        """
+        if self.store == "memory:":
+            return None
+        path = self.store_path
+        if path is not None:
+            return path.with_name(f"{path.stem}-{what}{path.suffix}")
+        return self.home / f"{_slug(self.store)}-{what}.db"
+
+
+def _slug(store: str) -> str:
+    """What tells a store in a database from others, as a part of a name: host, database and schema, but no user."""
+    place, _, query = store.partition("://")[2].partition("?")
+    told = [place.rpartition("@")[2], *(part for part in query.split("&") if part.startswith(PLACES))]
+    return re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(told)).strip("-")
+
 
 def shown(store: str) -> str:
     """A store without the password that may be in it."""
@@ -103,7 +125,7 @@ def from_environment(environment: Mapping[str, str] | None = None, *, config: Pa
         store=found.secret("store").reveal() or DEFAULT_STORE,
         nodes=tuple(Path(part) for part in found.text("nodes").split(os.pathsep) if part),
         files=_path(found, "files"),
-        tables=_path(found, "tables"),
+        home=_path(found, "home") or HOME,
         allow_hosts=found.listed("allow_hosts"),
         smtp_url=found.secret("smtp_url"),
         smtp_from=found.text("smtp_from"),
@@ -112,8 +134,8 @@ def from_environment(environment: Mapping[str, str] | None = None, *, config: Pa
         ai_model=found.text("ai_model"),
         ai_hosts=found.listed("ai_hosts"),
         ai_prices=found.text("ai_prices"),
-        limits=limits_from(variables),
-        secrets=_secrets(variables),
+        limits=limits_from(found.variables(variables), called=found.variable_called),
+        secrets=_secrets(found.variables(variables)),
     )
 
 

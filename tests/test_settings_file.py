@@ -19,7 +19,7 @@ port = 9000
 store = "sqlite:///there.db"
 nodes = ["one", "two"]
 files = "files here"
-tables = "tables.db"
+home = "here"
 allow_hosts = ["10.0.0.0/8", "*.example.org"]
 smtp_url = "smtp://robot:s3cret@mail.example.org:25"
 smtp_from = "clew@example.org"
@@ -27,6 +27,9 @@ ai_url = "https://ai.example.org/v1"
 ai_key = "sk-s3cret"
 ai_model = "m"
 ai_hosts = ["more.example.org"]
+
+secrets = "secrets.toml"
+limits = {steps = 7, state_bytes = "1000"}
 
 [ai_prices.m]
 input = 1.5
@@ -44,10 +47,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_setting_may_stand_in_the_file(home: Path) -> None:
     """Lists as arrays, numbers as numbers, prices as a table."""
     (home / "clew.toml").write_text(EVERYTHING)
-    found = from_environment({})
+    (home / "secrets.toml").write_text('token = "t0ps3cret"')
+    found = from_environment({"CLEW_LIMIT_ITERATIONS": "5"})
+    assert (found.limits.steps, found.limits.state_bytes, found.limits.iterations) == (7, 1000, 5)
+    assert found.secrets["token"].reveal() == "t0ps3cret"
     assert (found.host, found.port, found.store) == ("127.0.0.2", 9000, "sqlite:///there.db")
     assert found.nodes == (Path("one"), Path("two"))
-    assert (found.files, found.tables) == (Path("files here"), Path("tables.db"))
+    assert (found.files, found.home) == (Path("files here"), Path("here"))
     assert found.allow_hosts == ("10.0.0.0/8", "*.example.org")
     assert found.smtp_url.reveal() == "smtp://robot:s3cret@mail.example.org:25"
     assert found.ai_key.reveal() == "sk-s3cret"
@@ -68,7 +74,8 @@ def test_the_file_of_the_readme(home: Path) -> None:
 
 def test_the_environment_comes_before_the_file_and_the_file_before_defaults(home: Path) -> None:
     """Setting by setting."""
-    (home / "clew.toml").write_text('host = "127.0.0.2"\nport = 9000\nnodes = ["one"]\n')
+    (home / "clew.toml").write_text('host = "127.0.0.2"\nport = 9000\nnodes = ["one"]\n[limits]\nsteps = 5\n')
+    assert from_environment({"CLEW_LIMIT_STEPS": "6"}).limits.steps == 6
     found = from_environment({"CLEW_PORT": "9001", "CLEW_NODES": os.pathsep.join(["x", "y"])})
     assert (found.host, found.port, found.nodes) == ("127.0.0.2", 9001, (Path("x"), Path("y")))
     assert found.store == Settings().store
@@ -90,12 +97,17 @@ def test_which_file(home: Path) -> None:
     ("text", "said"),
     [
         ('prot = 1\nhost = "x"', "'prot', which Clew doesn't know. Did you mean 'port'"),
-        ("[server]\nport = 1", "'server', which Clew doesn't know. There are: url, host, port"),
+        ("[xyzzy]\nport = 1", "'xyzzy', which Clew doesn't know. There are: url, host, port"),
         ("port = \nhost = 1", "can't be read: .*line 1, column 8"),
         ("port = 99999", "port in clew.toml=99999 is not a port"),
         ('port = "x"', "port in clew.toml=x is not a port"),
         ("port = 1.5", "port in clew.toml is a number"),
         ("port = true", "port in clew.toml is a number"),
+        ("limits.step = 5", "a limit 'step', which Clew doesn't know. Did you mean 'steps'"),
+        ("limits = 5", "limits in clew.toml is a table"),
+        ("limits.steps = 0", "limits.steps in clew.toml=0 is no limit: it is a whole number from 1"),
+        ("limits.steps = 1.5", "limits.steps in clew.toml is a number, not a number with a fraction"),
+        ("limit_steps = 5", "'limit_steps', which Clew doesn't know"),
         ("host = 5", "host in clew.toml is a text, not a number"),
         ('smtp_url = ["s3cret"]', r"smtp_url in clew.toml is a text, not an array\.$"),
         ('nodes = "one"', "nodes in clew.toml is an array of texts"),
@@ -163,6 +175,22 @@ def test_the_url_of_the_environment_comes_before_the_store_of_the_file(home: Pat
 def test_a_store_is_shown_without_its_password(store: str, told: str | None) -> None:
     """And otherwise as it was given."""
     assert shown(store) == (told or store)
+
+
+@pytest.mark.parametrize(
+    ("store", "companion"),
+    [
+        ("sqlite:///a/log.db", "a/log-tables.db"),
+        ("memory:", None),
+        ("postgresql://u:s3cret@db.example.org:5432/app", "here/db.example.org-5432-app-tables.db"),
+        ("postgresql://u@h/app?schema=x&sslmode=require", "here/h-app-schema-x-tables.db"),
+        ("postgresql:///app?host=/run/pg&password=s3cret", "here/app-host-run-pg-tables.db"),
+    ],
+)
+def test_what_stands_beside_a_store(store: str, companion: str | None) -> None:
+    """Is named after it, so that no two share it, and tells no secret."""
+    found = Settings(store=store, home=Path("here")).companion("tables")
+    assert found == (None if companion is None else Path(companion))
 
 
 def test_a_store_may_be_in_a_file_of_its_own(home: Path) -> None:

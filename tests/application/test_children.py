@@ -60,7 +60,7 @@ def rows(log: EventLog) -> list[Summary]:
     return [row for row in found.values() if row is not None]
 
 
-def unfinished(log: MemoryLog) -> list[Summary]:
+def unfinished(log: EventLog) -> list[Summary]:
     """Those that a service takes up at its start."""
     return [row for row in rows(log) if row.status in ("running", "suspended", "paused")]
 

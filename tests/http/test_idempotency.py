@@ -23,9 +23,9 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def http(store: Stores) -> Iterator[TestClient]:
+def http(store: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service for the module."""
-    with client(store=store.url()) as found:
+    with client(store=store.url(), home=tmp_path_factory.mktemp("home")) as found:
         yield found
 
 

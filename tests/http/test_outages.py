@@ -98,10 +98,10 @@ def finished(http: TestClient, execution_id: str) -> bool:
     return bool(body["status"] == "completed")
 
 
-def test_a_database_that_is_gone_for_a_while(store: tuple[Proxy, str]) -> None:
+def test_a_database_that_is_gone_for_a_while(store: tuple[Proxy, str], tmp_path: Path) -> None:
     """Everything that needs it is 503 at once, with the reason; when it is back, work goes on by itself."""
     proxy, url = store
-    with client(store=url) as http:
+    with client(store=url, home=tmp_path) as http:
         parked = submit(http, PARKED, status="suspended")["executionId"]
         proxy.cut()
         for _ in range(3):
@@ -124,11 +124,11 @@ def test_a_database_that_is_gone_for_a_while(store: tuple[Proxy, str]) -> None:
         assert [item["status"] for item in http.get("/executions", headers=at).json()["items"]] == ["completed"] * 2
 
 
-def test_a_database_that_falls_silent_under_load(store: tuple[Proxy, str]) -> None:
+def test_a_database_that_falls_silent_under_load(store: tuple[Proxy, str], tmp_path: Path) -> None:
     """What runs meanwhile is taken up again from the log, and ends as if undisturbed."""
     proxy, url = store
     Effects.seen.clear()
-    with client(Effects, store=url) as http:
+    with client(Effects, store=url, home=tmp_path) as http:
         ids = [http.post("/workflows", json=definition(LOOP)).json()["executionId"] for _ in range(5)]
         until(lambda: len(Effects.seen) >= 20)
         proxy.freeze()
@@ -140,7 +140,7 @@ def test_a_database_that_falls_silent_under_load(store: tuple[Proxy, str]) -> No
         assert len(Effects.seen) == 5 * STEPS
 
 
-def test_connections_that_are_ended_all_the_time(store: tuple[Proxy, str]) -> None:
+def test_connections_that_are_ended_all_the_time(store: tuple[Proxy, str], tmp_path: Path) -> None:
     """Everything that was accepted completes, and what was answered is in the log."""
     _, url = store
     Effects.seen.clear()
@@ -152,7 +152,7 @@ def test_connections_that_are_ended_all_the_time(store: tuple[Proxy, str]) -> No
             for use in uses:
                 postgres.terminate(use)
 
-    with client(Effects, store=url) as http:
+    with client(Effects, store=url, home=tmp_path) as http:
         enemy = threading.Thread(target=end_them)
         enemy.start()
         try:
@@ -174,11 +174,11 @@ def test_connections_that_are_ended_all_the_time(store: tuple[Proxy, str]) -> No
         until(lambda: is_ready(http))
 
 
-def test_answers_that_are_lost(store: tuple[Proxy, str]) -> None:
+def test_answers_that_are_lost(store: tuple[Proxy, str], tmp_path: Path) -> None:
     """A commit whose answer is lost counts once: it is looked up, or folded again from the log."""
     proxy, url = store
     Effects.seen.clear()
-    with client(Effects, store=url) as http:
+    with client(Effects, store=url, home=tmp_path) as http:
         execution_id = http.post("/workflows", json=definition(LOOP)).json()["executionId"]
         while not finished(http, execution_id):
             proxy.lose_an_answer()
@@ -186,10 +186,10 @@ def test_answers_that_are_lost(store: tuple[Proxy, str]) -> None:
         assert len(Effects.seen) == STEPS
 
 
-def test_a_store_that_another_server_has_taken(store: tuple[Proxy, str]) -> None:
+def test_a_store_that_another_server_has_taken(store: tuple[Proxy, str], tmp_path: Path) -> None:
     """The one before says by whom, and records nothing more."""
     proxy, url = store
-    with client(store=url) as http:
+    with client(store=url, home=tmp_path) as http:
         parked = submit(http, PARKED, status="suspended")["executionId"]
         proxy.cut()
         until(lambda: not postgres.backends("holder"))

@@ -278,13 +278,13 @@ def test_the_driver_is_an_extra(tmp_path: Path) -> None:
 
 def test_an_engine_in_process(url: str, tmp_path: Path) -> None:
     """Goes on with what the one before left in the store; what nodes keep is in the file that was named."""
-    settings = Settings(store=url, tables=tmp_path / "tables.db")
+    settings = Settings(store=url, home=tmp_path)
     keeping = {"database": {"operation": "insert", "table": "t", "data": {"n": 1}}}
     steps = [keeping, {"signal": {"name": "go"}}]
     with Engine(settings=settings) as engine:
         parked = engine.run({"id": "p", "name": "P", "version": "1.0.0", "workflow": steps})
         assert parked["status"] == "suspended", parked
-    assert (tmp_path / "tables.db").exists()
+    assert list(tmp_path.glob("*-tables.db")) == [settings.companion("tables")]
     with Engine(settings=settings) as engine:
         assert engine.signal(parked["executionId"], "go")
         assert engine.wait(parked["executionId"])

@@ -20,7 +20,7 @@ from domain.limits import Limits
 from domain.node import WorkflowNode
 from interfaces.bootstrap import make_service
 from interfaces.http.app import create_app
-from interfaces.settings import Settings
+from interfaces.settings import HOME, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON = {"Content-Type": "application/json"}
@@ -35,10 +35,14 @@ def definition(*steps: Any, **more: Any) -> dict[str, Any]:
 
 @contextmanager
 def client(
-    *classes: type[WorkflowNode], nodes: Sequence[Path] = (), limits: Limits | None = None, store: str = "memory:"
+    *classes: type[WorkflowNode],
+    nodes: Sequence[Path] = (),
+    limits: Limits | None = None,
+    store: str = "memory:",
+    home: Path = HOME,
 ) -> Iterator[TestClient]:
     """A client of the interface of a service in this process, which has these nodes too."""
-    settings = Settings(store=store, nodes=tuple(nodes), limits=limits or Limits())
+    settings = Settings(store=store, nodes=tuple(nodes), limits=limits or Limits(), home=home)
     service = make_service(settings)
     for node in classes:
         service.nodes.register(node)
@@ -97,7 +101,7 @@ class RunningServer:
         self._said: list[str] = []
         self._listens = threading.Event()
         code = (
-            "import sys; from pathlib import Path; from interfaces.settings import Settings; "
+            "import sys; from pathlib import Path; from interfaces.settings import HOME, Settings; "
             "from interfaces.http.server import serve; "
             "serve(Settings(port=int(sys.argv[1]), store=sys.argv[2], nodes=tuple(map(Path, sys.argv[3:]))))"
         )

@@ -39,7 +39,7 @@ class ServerProcess:
         self._store = store or f"sqlite:///{self.store}"
         self._home = home
         self._nodes = nodes
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**os.environ, "CLEW_HOME": str(home), **(environment or {})}
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=30.0, trust_env=False)
