@@ -216,9 +216,9 @@ class Approval(LibraryNode):
         },
         notes=notes(
             """
-            The answer is a signal under the name of the step: `{"choice": "approve", "comment": "…",
-            "data": {…}}`. An unknown choice, or data that breaks the schema, is refused for its sender
-            (422).
+            The answer is a signal under the name of the step: `{"choice": "approve", "by": "ada",
+            "comment": "…", "data": {…}}`. Who is signed in counts before `by`. An unknown choice, or data
+            that breaks the schema, is refused for its sender (422).
             """
         ),
         parameters={

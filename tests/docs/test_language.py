@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from domain.bounds import MAX_NESTING, MAX_RESULT
+from domain.expression_tokens import MAX_SOURCE
 from domain.filters import FILTERS, TESTS
 from domain.limits import Limits
-from domain.options import OPTIONS, SETTINGS, SETTINGS_NOT_YET
+from domain.operators import MAX_RANGE
+from domain.options import MAX_LOCKS, OPTIONS, SETTINGS, SETTINGS_NOT_YET
+from domain.outline import LONGEST_NAME
 from domain.program import RetryPolicy
+from domain.reporting import MAX_PROBLEMS
 from domain.retrying import KEYS
+from domain.room import MAX_KEYS, MAX_WORDS
+from domain.templates import MAX_PIECES, MAX_TEXT
 from interfaces.limits import NAMES
 from tests.docs.playing import play, registry_of, tabled
 from tests.support.pages import DOCS, Fence, fences, told
@@ -95,6 +102,14 @@ def test_the_limits_are_these() -> None:
     limits = Limits()
     told = [(row[1], row[2]) for row in cells("limit")]
     assert told == [(name.upper(), f"{getattr(limits, name):,}") for name in NAMES]
+
+
+def test_the_bounds_are_these() -> None:
+    """Those of expressions, and those of definitions that no setting moves."""
+    expressions = (MAX_SOURCE, MAX_WORDS, MAX_PIECES // 2, MAX_RANGE, MAX_RESULT, MAX_NESTING, MAX_TEXT)
+    assert [row[1] for row in cells("what")] == [f"{number:,}" for number in expressions]
+    definitions = (LONGEST_NAME, MAX_KEYS, MAX_LOCKS, MAX_PROBLEMS)
+    assert [row[1] for row in cells("bound")] == [f"{number:,}" for number in definitions]
 
 
 def test_the_contents_lead_to_the_sections() -> None:
