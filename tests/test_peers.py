@@ -30,7 +30,7 @@ SLOW = Figures(
 
 def shown(rows: list[Row]) -> tuple[str, list[str]]:
     table, notes = table_of("SQLite", rows)
-    console = Console(width=150)
+    console = Console(width=160)
     with console.capture() as captured:
         console.print(table)
     return captured.get(), notes

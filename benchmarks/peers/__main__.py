@@ -18,7 +18,7 @@ NewStore = Callable[[], AbstractContextManager[tuple[str, Path]]]
 
 def main() -> None:
     """The limit of a store first, then Clew, then its peers."""
-    console = Console(width=150)
+    console = Console(width=160)
     missing = {entrant: why_not_installed(entrant) for entrant in ENTRANTS}
     show(console, "SQLite", [row(entrant, new_sqlite, missing) for entrant in ENTRANTS if entrant.on_sqlite])
     reason = why_no_postgres()

@@ -11,8 +11,8 @@ import psycopg
 from psycopg import sql
 
 TEXTS = {
-    "create": "CREATE DATABASE {}",
-    "drop": "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+    "create": sql.SQL("CREATE DATABASE {}"),
+    "drop": sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"),
 }
 CONNECT_S = 5
 
@@ -21,7 +21,7 @@ def main() -> None:
     """Do the one or the other."""
     action, url, name = sys.argv[1:]
     with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S) as connection:
-        connection.execute(sql.SQL(TEXTS[action]).format(sql.Identifier(name)))
+        connection.execute(TEXTS[action].format(sql.Identifier(name)))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ WARM_STEPS = 50
 FEWEST_RUN_STEPS = 2
 
 SEQUENTIAL_S = 2.5
-CONCURRENT_S = 4.0
-FLOWS_S = 1.5
+CONCURRENT_S = 3.0
+FLOWS_S = 1.0
 """What a slow engine gets for a workload: it then runs fewer steps, and the table says how many."""
 
 

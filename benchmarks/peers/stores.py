@@ -43,8 +43,8 @@ def postgres_sync(store: str) -> str:
     import psycopg  # noqa: PLC0415 - only the peers have it
 
     with psycopg.connect(store) as connection:
-        shown = [connection.execute(f"SHOW {name}").fetchone() for name in ("fsync", "synchronous_commit")]
-    fsync, commit = (row[0] for row in shown if row is not None)
+        asked = connection.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+        fsync, commit = asked.fetchone() or ("?", "?")
     return f"fsync={fsync}, synchronous_commit={commit}"
 
 
