@@ -49,8 +49,8 @@ class Schema:
         costs = Costs(self._schema) if isinstance(self._schema, dict) else None
         self._weight = costs.weight if costs is not None else 1
         self._patterns = costs.patterns if costs is not None else 0
-        self._masking = self._made(mask="the value")
         self._quoting = self._made()
+        self._masking = self._made(mask="the value")
 
     def broken(self, value: Any, *, most: int, quoting: bool = False) -> Iterator[Broken]:
         """What breaks the schema, at most so many; of a large value only the first, without quoting it."""
@@ -83,6 +83,8 @@ class Schema:
 
 def schema_of(schema: Any) -> Schema:
     """The compiled schema. Raises UnusableSchema."""
+    if not isinstance(schema, dict | bool):
+        raise UnusableSchema("The JSON Schema is an object, or true or false.")
     try:
         source = json.encode(schema)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
