@@ -37,6 +37,12 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, ren
     offset: int | None = None
 
 
+class Untold(Problem, frozen=True, kw_only=True):
+    """That there are `count` more problems than are told."""
+
+    count: int
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was most probably meant to be, or None."""
     found = all_near(name, known, most=1)

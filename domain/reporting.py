@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from domain.problems import Problem, effort, nearest
+from domain.problems import Problem, Untold, effort, nearest
 
 MAX_PROBLEMS: Final = 100
 """Problems told at once; past it one more says that there are others."""
@@ -42,6 +42,9 @@ class Report:
     def __call__(self, problem: Problem, *, meant: str = "", known: Names = ()) -> None:
         """Take in a problem. Of one with a wrong name, `meant`, the nearest of the `known` ones is looked for if it is told."""
         kind = problem.severity
+        if isinstance(problem, Untold):
+            self._counts[kind] += problem.count
+            return
         noted = self._noted[kind]
         self._counts[kind] += 1
         self._room[kind] -= len(problem.path)
@@ -100,8 +103,8 @@ class Report:
         errors_told = min(told, len(self._noted["error"]))
         at_least = "At least " if self.full else ""
         message = f"{at_least}{untold:,} more problems are not listed."
-        severity = "error" if self.errors > errors_told else "warning"
-        return (Problem(code="MORE", path="", message=message, severity=severity),)  # type: ignore[arg-type]
+        severity: Literal["error", "warning"] = "error" if self.errors > errors_told else "warning"
+        return (Untold(code="MORE", path="", message=message, severity=severity, count=untold),)
 
 
 def _cut(problem: Problem) -> Problem:
