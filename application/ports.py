@@ -109,6 +109,13 @@ class EventLog(ABC):
         """Raise StoreUnavailable if it is known that nothing could be read or appended now."""
         self.position()
 
+    def probe(self) -> None:
+        """Make sure, as far as that goes without recording anything, that something could be recorded again now.
+
+        Raises StoreUnavailable.
+        """
+        self.check()
+
     @abstractmethod
     def close(self) -> None:
         """Release the store. Nothing can be read or appended afterwards."""

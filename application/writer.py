@@ -7,20 +7,20 @@ import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
-from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from application.ports import Append, EventLog, Recorded, StoreUnavailable, VersionConflict
 
 MAX_WAITING: Final = 20_000
 """Events waiting for a commit, past which new work is refused until there is room."""
 
-SICK_S: Final = 5.0
-"""How long after a failed commit the service says that it is not ready."""
+PROBE_S: Final = 1.0
+"""How often the store is asked, after a failed commit, whether it could record something again."""
 
 Recording = asyncio.Future[tuple[Recorded, ...]]
 Answers = Sequence[tuple[Recorded, ...] | VersionConflict]
 Job = Callable[[], None]
+T = TypeVar("T")
 
 
 class Batch(NamedTuple):
@@ -47,14 +47,9 @@ class Writer:
         """Those of the batch that is under way included."""
         self._is_committing = False
         self._thread: CommitThread | None = None
-        self._failed: tuple[float, str] | None = None
-
-    @property
-    def sickness(self) -> str | None:
-        """Why the last commit failed, if that was a moment ago; later nobody knows until it is tried again."""
-        if self._failed is None or monotonic() - self._failed[0] > SICK_S:
-            return None
-        return self._failed[1]
+        self._probing: asyncio.TimerHandle | None = None
+        self.sickness: str | None = None
+        """Why the last commit failed, until one succeeds or the store says that one could."""
 
     def is_full(self) -> bool:
         """Whether new work must wait."""
@@ -79,12 +74,16 @@ class Writer:
             self._answer(batch, self._append(batch))
             return
         self._is_committing = True
+        self._on_thread(lambda: self._append(batch), lambda outcome: self._returned(batch, outcome))
+
+    def _on_thread(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Do a work after those before it, and on the loop what is to follow."""
         loop = asyncio.get_running_loop()
 
         def job() -> None:
-            outcome = self._append(batch)
+            outcome = work()
             try:
-                loop.call_soon_threadsafe(self._returned, batch, outcome)
+                loop.call_soon_threadsafe(then, outcome)
             except RuntimeError:
                 if not loop.is_closed():  # else nobody waits any more: what was committed is in the log
                     raise
@@ -110,12 +109,12 @@ class Writer:
     def _answer(self, batch: Batch, outcome: Answers | StoreUnavailable) -> None:
         self._events_waiting -= sum(len(append.events) for append in batch.appends)
         if isinstance(outcome, StoreUnavailable):
-            self._failed = (monotonic(), outcome.message)
+            self._sick(outcome)
             for recording in batch.recordings:
                 if not recording.done():
                     recording.set_exception(outcome)
             return
-        self._failed = None
+        self._well()
         last = 0
         for recording, answer in zip(batch.recordings, outcome, strict=True):
             if isinstance(answer, VersionConflict):
@@ -127,6 +126,40 @@ class Writer:
                 recording.set_result(answer)
         if last:
             self._committed(last)
+
+    def _sick(self, problem: StoreUnavailable) -> None:
+        """Say so until the store is well again, which is found out without anybody having to try."""
+        self.sickness = problem.message
+        if self._probing is None:
+            self._probing = asyncio.get_running_loop().call_later(PROBE_S, self._probe)
+
+    def _well(self) -> None:
+        self.sickness = None
+        if self._probing is not None:
+            self._probing.cancel()
+            self._probing = None
+
+    def _probe(self) -> None:
+        self._probing = None
+        if self._log.commits_inline:
+            self._probed(self._illness())
+        else:
+            self._on_thread(self._illness, self._probed)
+
+    def _illness(self) -> StoreUnavailable | None:
+        try:
+            self._log.probe()
+        except StoreUnavailable as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, it is not well yet, and the thread must go on
+            return StoreUnavailable(f"The log failed: {error!r}")
+        return None
+
+    def _probed(self, illness: StoreUnavailable | None) -> None:
+        if illness is None:
+            self._well()
+        else:
+            self._sick(illness)
 
 
 class CommitThread:

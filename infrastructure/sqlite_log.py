@@ -65,6 +65,7 @@ class SqliteLog(EventLog):
         self._recorder = recorder
         self._mapper = mapper
         self._lock = lock
+        self._file = _identity(path)
         self._writing = Lock()  # what is remembered of the heads belongs to whoever writes
         self._heads = FileHeads()
         self._doubt = Doubt()
@@ -75,6 +76,7 @@ class SqliteLog(EventLog):
             raise StoreUnavailable(f"{self._path} was opened for reading only. Ask the server that holds it instead.")
         encoded = [[self._mapper.encode(event) for event in append.events] for append in batch]
         with self._explained(), self._writing:
+            self._refuse_if_gone()
             try:
                 return self._append(batch, encoded)
             except CommitFailed:
@@ -147,7 +149,28 @@ class SqliteLog(EventLog):
     def position(self) -> int:
         """Ask the disk where the log ends."""
         with self._explained():
+            self._refuse_if_gone()
             return self._recorder.max_notification_id() or 0
+
+    def probe(self) -> None:
+        """Write what the header says already, and wait until that is on the disk."""
+        with self._explained(), self._writing:
+            self._refuse_if_gone()
+            try:
+                with self._datastore.transaction(commit=True) as cursor:
+                    cursor.execute(f"PRAGMA user_version={LOG.schema_version:d}")
+            except BaseException:
+                self._heads.forget()  # the next connection counts its data versions anew
+                raise
+
+    def _refuse_if_gone(self) -> None:
+        """An open file outlives its name: what was written to it then would be lost with this process."""
+        if self._lock is None or _identity(self._path) == self._file:
+            return
+        raise StoreUnavailable(
+            f"{self._path} is gone, or another file is in its place. Put back the one that this server began with; "
+            "until then nothing is recorded."
+        )
 
     def close(self) -> None:
         """Finish what is being done, checkpoint, and let go of the file."""
@@ -163,6 +186,15 @@ class SqliteLog(EventLog):
                 yield
         except ConnectionPoolClosedError as error:
             raise StoreUnavailable(f"{self._path} was closed.") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has this name; None: there is none."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def open_log(path: Path, *, read_only: bool = False) -> SqliteLog:

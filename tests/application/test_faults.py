@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application import engine
+from application import engine, writer
 from application.engine import EngineSettings
 from application.ports import Append, StoreUnavailable
 from application.requests import Submission
@@ -33,7 +33,7 @@ from domain.node import Edge
 from infrastructure.memory_log import MemoryLog
 from tests.support import worlds
 from tests.support.workflows import Script, nodes_of, scripted, workflow
-from tests.support.worlds import FailingLog, closed_gates, held, node, run, until, world
+from tests.support.worlds import FailingLog, World, closed_gates, held, node, run, until, world
 
 pytestmark = pytest.mark.usefixtures("every_store")
 
@@ -300,20 +300,45 @@ def test_running_executions_go_on_at_the_start_and_resumes_are_events() -> None:
     run(test())
 
 
-def test_a_failed_commit_is_told_for_a_while() -> None:
-    """The service is not ready just after one, and is again when the next one succeeds."""
+def test_a_failed_commit_is_told_until_the_store_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that is; the store is asked now and then, so that it is noticed although nobody tries a commit."""
+    monkeypatch.setattr(writer, "PROBE_S", 0.001)
+    probes = [StoreUnavailable("The disk is full."), StoreUnavailable("The disk is gone."), None]
+    told: list[str | None] = []
+    worlds: list[World] = []
+
+    class ProbedLog(FailingLog):
+        def probe(self) -> None:
+            told.append(worlds[0].engine.sickness)
+            if error := probes.pop(0):
+                raise error
+
+    async def test() -> None:
+        log = ProbedLog()
+        async with world(nodes_of(Script()), log=log) as here:
+            worlds.append(here)
+            assert here.engine.sickness is None
+            log.failures = 1
+            with pytest.raises(StoreUnavailable):
+                await here.submit("a")
+            await until(lambda: not probes and here.engine.sickness is None)
+            assert told == ["The disk is full.", "The disk is full.", "The disk is gone."]
+
+    run(test())
+
+
+def test_a_commit_that_succeeds_ends_the_sickness() -> None:
+    """At once, before the store is asked."""
 
     async def test() -> None:
         log = FailingLog()
         async with world(nodes_of(Script()), log=log) as here:
-            told = [here.engine.sickness]
             log.failures = 1
             with pytest.raises(StoreUnavailable):
                 await here.submit("a")
-            told.append(here.engine.sickness)
+            assert here.engine.sickness == "The disk is full."
             await here.run("a")
-            told.append(here.engine.sickness)
-            assert told == [None, "The disk is full.", None]
+            assert here.engine.sickness is None
 
     run(test())
 

@@ -41,7 +41,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_hold, "BEAT_S", 0.05)
     monkeypatch.setattr(application.engine, "REVIVE_S", 0.05)
     monkeypatch.setattr(application.projector, "FIRST_BACKOFF_S", 0.05)
-    monkeypatch.setattr(application.writer, "SICK_S", 0.2)
+    monkeypatch.setattr(application.writer, "PROBE_S", 0.05)
 
 
 class Effects(WorkflowNode):

@@ -204,6 +204,34 @@ def test_a_locked_file_says_who_might_hold_it(log: SqliteLog, path: Path, monkey
     assert must(log.append([append("x", 0, 1)])[0])[0].version == 1
 
 
+def test_a_file_that_is_gone_records_nothing_until_it_is_back(log: SqliteLog, path: Path) -> None:
+    """Nor does one that another has taken the place of: what is written to a file without a name is lost at the end."""
+    log.append([append("x", 0, 1)])
+    away = path.with_name("away.db")
+    path.rename(away)
+    for _ in range(2):
+        for ask in (lambda: log.append([append("x", 1, 2)]), log.position, log.probe):
+            with pytest.raises(StoreUnavailable, match="is gone, or another file is in its place"):
+                ask()
+        path.touch()
+    away.replace(path)
+    log.probe()
+    assert must(log.append([append("x", 1, 2)])[0])[0].version == 2
+    assert told(log.read("x")) == [1, 2]
+
+
+def test_a_probe_finds_out_whether_something_could_be_recorded(log: SqliteLog) -> None:
+    """It writes and waits for the disk as a commit does, records nothing, and what is known of the heads stays true."""
+    log.append([append("x", 0, 1)])
+    log.probe()
+    with no_file_longer_than(0), pytest.raises(StoreUnavailable, match=r"log\.db can't be read or written"):
+        log.probe()
+    log.probe()
+    assert (log.position(), told(log.read("x"))) == (1, [1])
+    assert must(log.append([append("x", 1, 2)])[0])[0].position == 2
+    assert broken_link(log.rows("x")) is None
+
+
 class Doubt:
     """Commits that are reported as failed, after or before they were done."""
 

@@ -82,6 +82,5 @@ def measured_by(loop: VirtualLoop) -> Iterator[None]:
     with (
         patch("application.driver.perf_counter", loop.time),
         patch("application.live.monotonic", loop.time),
-        patch("application.writer.monotonic", loop.time),
     ):
         yield
