@@ -65,9 +65,10 @@ class EventLog(ABC):
     """The append-only log of all streams. Thread-safe; calls block until done."""
 
     commits_inline: int = sys.maxsize
-    """The most waiting appends that are better committed by the thread that has them than handed to another one.
+    """The most streams whose appends are better committed by the thread that has them than handed to another one.
 
-    It says how an append spends its time: computing in this process (all of them), waiting for a disk, or for a network (0).
+    It says what committing mostly is: computing in this process (however many), waiting for a disk (what one execution has
+    waiting, which would only wait longer), or for a network (none).
     """
 
     @abstractmethod

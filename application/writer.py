@@ -34,9 +34,9 @@ class Writer:
     """Group commit.
 
     An append is committed in the next turn of the loop, together with every other that arrived until then: a lone one
-    is committed at once, and under load batches form by themselves. As many as the log wants inline are committed on the
-    engine's own loop; more on a thread, while the loop goes on and the next batch forms. There is one commit at a time,
-    and appends are recorded in the order of submission.
+    is committed at once, and under load batches form by themselves. Those of as many streams as the log wants inline are
+    committed on the engine's own loop; more on a thread, while the loop goes on and the next batch forms. There is one
+    commit at a time, and appends are recorded in the order of submission.
     """
 
     def __init__(self, log: EventLog, committed: Callable[[int], None]) -> None:
@@ -70,7 +70,7 @@ class Writer:
 
     def _commit(self) -> None:
         batch, self._waiting = self._waiting, Batch([], [])
-        if len(batch.appends) <= self._log.commits_inline:
+        if self._is_inline(batch):
             self._answer(batch, self._append(batch))
             return
         self._is_committing = True
@@ -91,6 +91,11 @@ class Writer:
         if self._thread is None:
             self._thread = CommitThread(self)
         self._thread.do(job)
+
+    def _is_inline(self, batch: Batch) -> bool:
+        most = self._log.commits_inline
+        # A step alone has two appends waiting: what it led to, and the start of the one behind it.
+        return len(batch.appends) <= most or len({append.stream for append in batch.appends}) <= most
 
     def _returned(self, batch: Batch, outcome: Answers | StoreUnavailable) -> None:
         self._is_committing = False

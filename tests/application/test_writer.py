@@ -76,6 +76,17 @@ def test_what_arrives_in_one_turn_is_committed_together(inline: int, thread: str
 
 
 @pytest.mark.parametrize(("inline", "thread"), [(0, ELSEWHERE), (1, "MainThread")])
+def test_the_appends_of_one_stream(inline: int, thread: str) -> None:
+    """Count as one: a step's end and the start of the next are waiting together."""
+
+    async def test(writer: Writer, log: WatchedLog, committed: list[int]) -> None:
+        await asyncio.gather(writer.submit(append("x", 0, 1)), writer.submit(append("x", 1, 2)))
+        assert committed == [2]
+
+    assert written(inline, test).threads == [thread]
+
+
+@pytest.mark.parametrize(("inline", "thread"), [(0, ELSEWHERE), (1, "MainThread")])
 def test_a_lone_append(inline: int, thread: str) -> None:
     """Costs no hop where one is committed inline."""
 
