@@ -30,7 +30,7 @@ def missing() -> str | None:
     try:
         connected().close()
     except psycopg.Error as error:
-        return f"no PostgreSQL at CLEW_TEST_POSTGRES: {str(error).strip()}"
+        return f"no PostgreSQL at CLEW_TEST_POSTGRES: {str(error).strip().splitlines()[0]}"
     return None
 
 
