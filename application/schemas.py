@@ -10,7 +10,7 @@ from application.option_schemas import BREAKER_FORM, DURATION, RETRY, Schema, op
 from domain.compiler import ID
 from domain.node import NodeCatalog, NodeMetadata
 from domain.options import OPTIONS
-from domain.outline import DIRECTIVES, LOOP_MARK, NAME, STEP_KEY
+from domain.outline import DIRECTIVES, LONGEST_NAME, LOOP_MARK, NAME, STEP_KEY
 from domain.versions import VERSION
 
 SETTER_KEY: Final = r"^\$[.\[]"
@@ -72,7 +72,7 @@ def _known(nodes: NodeCatalog) -> list[NodeMetadata]:
 def _document() -> dict[str, Schema]:
     return {
         "$schema": {"description": "Where an editor finds this schema."},
-        "id": {"type": "string", "pattern": f"^{ID.pattern}$"},
+        "id": {"type": "string", "pattern": f"^{ID.pattern}$", "maxLength": LONGEST_NAME},
         "name": {"type": "string", "minLength": 1},
         "version": {"type": "string", "pattern": f"^{VERSION.pattern}$", "default": "1.0.0"},
         "description": {"description": "For people."},

@@ -16,7 +16,7 @@ from domain.limits import Limits
 from domain.locks import with_inner_locks
 from domain.node import NodeCatalog, NodeMetadata, WorkflowNode
 from domain.options import budget_of, default_retry, options_of, priority_of, rolls_back_of, settings_of
-from domain.outline import Outline, StepOutline
+from domain.outline import LONGEST_NAME, Outline, StepOutline
 from domain.parameters import Compiled, compile_parameters
 from domain.paths import parse_path
 from domain.problems import Problem, pointer
@@ -81,7 +81,7 @@ def compile_definition(
 
 
 def _check_document(definition: dict[str, Any], report: Report) -> None:
-    _check_text(definition, "id", ID, "letters, digits, _ and -", report)
+    _check_text(definition, "id", ID, f"at most {LONGEST_NAME} letters, digits, _ and -", report, most=LONGEST_NAME)
     _check_text(definition, "name", re.compile(r"(?s).+"), "at least one character", report)
     _check_text(definition, "version", VERSION, "three numbers such as 1.0.0", report)
     if not isinstance(definition.get("initialState", {}), dict):
@@ -134,11 +134,19 @@ def _is_too_large(definition: dict[str, Any], limits: Limits, report: Report) ->
     return size > limits.definition_bytes
 
 
-def _check_text(definition: dict[str, Any], key: str, pattern: re.Pattern[str], rule: str, report: Report) -> None:
+def _check_text(
+    definition: dict[str, Any],
+    key: str,
+    pattern: re.Pattern[str],
+    rule: str,
+    report: Report,
+    *,
+    most: int | None = None,
+) -> None:
     value = definition.get(key)
     if key not in definition:
         report(Problem(code="SCHEMA", path="", message=f"A workflow needs {key!r} ({rule})."))
-    elif not isinstance(value, str) or not pattern.fullmatch(value):
+    elif not isinstance(value, str) or (most is not None and len(value) > most) or not pattern.fullmatch(value):
         report(Problem(code="SCHEMA", path=pointer(key), message=f"{key} is a text of {rule}."))
 
 

@@ -61,6 +61,7 @@ GOOD: dict[str, Any] = {"id": "w", "name": "W", "version": "1.0.0", "workflow": 
         ({"id": "a b"}, "/id"),
         ({"id": ""}, "/id"),
         ({"id": "a\n"}, "/id"),
+        ({"id": "a" * 256}, "/id"),
         ({"name": ""}, "/name"),
         ({"name": 5}, "/name"),
         ({"version": "1.0"}, "/version"),
