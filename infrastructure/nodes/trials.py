@@ -19,7 +19,7 @@ MAX_TRIED: Final = 2_048
 class Trial(NamedTuple):
     """What a visit does first with the parameters `names`, the first of which is the one that it can refuse.
 
-    It raises StepFailure, and is only done where each parameter of `when` has one of its values.
+    It raises StepFailure, and is only done where each parameter of `when`, which it is given too, has one of its values.
     """
 
     names: tuple[str, ...]
@@ -55,4 +55,5 @@ def _config(each: Trial, step: Step) -> dict[str, Any] | None:
         types = step.known[name].types
         if types and not has_type(value, types):
             return None
+    config |= {name: step.value(name) for name in each.when}
     return config if len(json.encode(config)) <= MAX_TRIED else None

@@ -53,6 +53,11 @@ NODES = library_nodes()
             ["/workflow/0/calculateField/calculations"],
         ),
         ({"calculateField": {"calculations": [{"outputField": "a", "formula": "{some} * 2"}]}}, []),
+        ({"validateData": {"data": {}, "requiredFields": []}}, ["/workflow/0/validateData/requiredFields"]),
+        (
+            {"validateData": {"validationType": "type_check", "typeChecks": []}},
+            ["/workflow/0/validateData/typeChecks"],
+        ),
         (
             {"validateData": {"data": {}, "validationType": "custom", "customValidator": "data.a >"}},
             ["/workflow/0/validateData/customValidator"],
