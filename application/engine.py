@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -128,6 +128,8 @@ class Engine:
         self._residents = Residents(self.settings.resident_bytes)
         self._timers = Timers(clock, self._fire)
         self._settling = Settling(log, self._children, self._live)
+        self._unloaded: set[str] = set()
+        """Executions whose memory is no longer true, though this worker lives: each is to be folded again."""
         self._chores: set[asyncio.Task[None]] = set()
         self.stranded: dict[str, str] = {}
         """Executions that should run and can't be taken up, with the reason: their nodes are not here, mostly."""
@@ -387,7 +389,10 @@ class Engine:
 
     def _recover(self, live: Live) -> None:
         live.fresh = False
-        live.decide(Recover(now=self._driver.now(live), worker=self.settings.worker))
+        unloaded = live.execution.id in self._unloaded
+        self._unloaded.discard(live.execution.id)
+        cause: Literal["crash", "store"] = "store" if unloaded else "crash"
+        live.decide(Recover(now=self._driver.now(live), worker=self.settings.worker, cause=cause))
 
     async def _fire(self, execution_id: str) -> None:
         live = await self._live(execution_id)
@@ -434,6 +439,7 @@ class Engine:
         for task in live.tasks.values():
             self._runner.cut(task)
         self._residents.drop(live)
+        self._unloaded.add(live.execution.id)
 
     async def _revive(self, execution_id: str, error: ClewError) -> None:
         """After a failed commit the log is what is true: fold it again, as often as it takes, and go on from there."""

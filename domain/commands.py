@@ -130,10 +130,11 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recover(msgspec.Struct, frozen=True, kw_only=True):
-    """Take over after a crash."""
+    """Take over after a crash, or after the store failed."""
 
     now: int
     worker: str
+    cause: Literal["crash", "store"] = "crash"
 
 
 class FireDue(msgspec.Struct, frozen=True, kw_only=True):

@@ -319,10 +319,14 @@ class RolledBack(Event, frozen=True, kw_only=True):
 
 
 class Recovered(Event, frozen=True, kw_only=True):
-    """A worker took over after a crash. With an address: that visit was in flight, and runs again as a new attempt."""
+    """A worker took over after a crash. With an address: that visit was in flight, and runs again as a new attempt.
+
+    `cause` is `store` when it did not crash, but lost what it had not recorded yet, because the store failed.
+    """
 
     tag: ClassVar[str] = "recovered"
     worker: str
+    cause: Literal["crash", "store"] = "crash"
     address: str = ""
     visit: int = 0
     attempt: int = 0

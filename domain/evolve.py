@@ -141,6 +141,7 @@ def _node_started(execution: Execution, event: NodeStarted) -> Execution:
         attempt=event.attempt,
         started=event.time,
         recoveries=before.recoveries if before is not None else 0,
+        bereft=before.bereft if before is not None else 0,
         openings=before.openings if before is not None else 0,
     )
     if before is not None:  # another attempt of the same visit
@@ -343,7 +344,14 @@ def _recovered(execution: Execution, event: Recovered) -> Execution:
     branch = execution.branches.get(event.branch)
     if branch is None or branch.visit is None or not event.address:
         return execution
-    visit = replace(branch.visit, recoveries=branch.visit.recoveries + 1, between=True, ready=False)
+    visit = branch.visit
+    visit = replace(
+        visit,
+        recoveries=visit.recoveries + 1,
+        bereft=visit.bereft + (event.cause == "store"),
+        between=True,
+        ready=False,
+    )
     return _with_branch(execution, event.branch, replace(branch, visit=visit))
 
 

@@ -89,10 +89,10 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     """A visit that has begun and not ended: in flight, or parked when it has a `wait`.
 
     `number` is its running count in the walk, `pass_` its place among the passes of the loops and the branches around
-    it, `started` the time of its newest attempt, `recoveries` how often a crash interrupted it. `between` says that its
-    newest attempt is over (cut short by a crash, or the last that its policy has) and the next one has not begun,
-    `ready` that it has waited for its locks and its node is to run now; `openings` counts the attempts that opened
-    branches.
+    it, `started` the time of its newest attempt, `recoveries` how often a crash interrupted it, or a store that failed
+    (`bereft` counts the latter alone: they say nothing of its node). `between` says that its newest attempt is over (cut
+    short like that, or the last that its policy has) and the next one has not begun, `ready` that it has waited for its
+    locks and its node is to run now; `openings` counts the attempts that opened branches.
     """
 
     address: str
@@ -101,11 +101,17 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     attempt: int
     started: int
     recoveries: int = 0
+    bereft: int = 0
     between: bool = False
     wait: WaitFor | None = None
     ready: bool = False
     opened: Opened | None = None
     openings: int = 0
+
+    @property
+    def crashes(self) -> int:
+        """How often a crash interrupted it."""
+        return self.recoveries - self.bereft
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

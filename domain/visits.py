@@ -169,7 +169,7 @@ def recover(draft: Draft, rules: Rules, command: Recover) -> None:
     """Take over after a crash: say so, and decide of every visit in flight whether it runs again."""
     interrupted = draft.execution.in_flight()
     if not interrupted:
-        draft.record(Recovered(time=command.now, worker=command.worker))
+        draft.record(Recovered(time=command.now, worker=command.worker, cause=command.cause))
     for branch, visit in interrupted:
         if draft.execution.status not in ("running", "suspended"):
             return
@@ -179,6 +179,7 @@ def recover(draft: Draft, rules: Rules, command: Recover) -> None:
             Recovered(
                 time=command.now,
                 worker=command.worker,
+                cause=command.cause,
                 address=visit.address,
                 visit=visit.number,
                 attempt=visit.attempt,
@@ -192,10 +193,10 @@ def recover(draft: Draft, rules: Rules, command: Recover) -> None:
 def _after_crash(draft: Draft, rules: Rules, branch: str, now: int) -> None:
     visit = draft.visit(branch)
     step = rules.program.at(visit.address)
-    details = {"recoveries": visit.recoveries}
+    details = {"recoveries": visit.crashes}
     taking = Taking(now=now, branch=branch, edge="error")
-    if visit.recoveries > rules.limits.recoveries:
-        message = f"{step.name} was interrupted by a crash {visit.recoveries} times. It is not run again by itself."
+    if visit.crashes > rules.limits.recoveries:
+        message = f"{step.name} was interrupted by a crash {visit.crashes} times. It is not run again by itself."
         fail_or_route(draft, rules, engine_error("CRASH_LOOP", message, details=details), taking)
     elif step.options.on_crash == "fail":
         message = f"{step.name} was interrupted by a crash, and is not to be run again ($onCrash)."

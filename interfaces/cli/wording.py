@@ -144,7 +144,8 @@ def _child_observed(data: Mapping[str, Any]) -> str:
 
 
 def _recovered(data: Mapping[str, Any]) -> str:
-    return f"after a crash, by {plain(data.get('worker', ''))}"
+    after = "after the store failed" if data.get("cause") == "store" else "after a crash"
+    return f"{after}, by {plain(data.get('worker', ''))}"
 
 
 def _reason(data: Mapping[str, Any]) -> str:

@@ -60,6 +60,29 @@ def test_after_a_failed_commit_it_goes_on_from_the_log(kind: type[AnyEvent], cap
     run(test())
 
 
+def test_a_store_that_fails_again_and_again_is_no_crash_loop(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node is not to blame: it runs once more each time, and its own attempts are not used up by that."""
+    caplog.set_level(logging.CRITICAL)
+    monkeypatch.setattr(engine, "REVIVE_S", 0.001)
+
+    async def test() -> None:
+        log = FailingLog()
+        log.when = lambda event: isinstance(event, EdgeTaken) and event.address == "/workflow/1/z"
+        log.failures = failures = 7
+        script = Script({"z": [("x", 1)] * 8})
+        nodes = nodes_of(script, scripted("z", script, effect="writes"))
+        async with world(nodes, log=log) as here:
+            execution_id = await here.submit("a", {"z": {"$retry": {"maxAttempts": 2, "delay": 1}}}, "c")
+            await until(lambda: here.fold(execution_id).has_ended)
+            assert here.fold(execution_id).status == "completed"
+            recovered = [event for event in here.events(execution_id) if isinstance(event, Recovered)]
+            assert [event.cause for event in recovered] == ["store"] * failures
+
+    run(test())
+
+
 @pytest.mark.parametrize(
     "command", [Signal(now=0, name="s"), Cancel(now=0), Pause(now=0)], ids=lambda c: type(c).__name__
 )

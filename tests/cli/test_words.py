@@ -62,6 +62,7 @@ def test_bad_state_pairs(pairs: list[str]) -> None:
         ({"type": "Failed", "data": {"error": {"code": "E", "message": "no"}, "address": "/workflow/0/a"}}, "E: no"),
         ({"type": "Resumed", "data": {"cause": "person", "reason": "fixed"}}, "by person (fixed)"),
         ({"type": "Recovered", "data": {"worker": "host:1"}}, "after a crash, by host:1"),
+        ({"type": "Recovered", "data": {"worker": "host:1", "cause": "store"}}, "after the store failed, by host:1"),
         ({"type": "SignalReceived", "data": {"name": "go", "payload": {"n": 1}}}, 'go {"n":1}'),
         ({"type": "BranchesOpened", "data": {"branches": [{"name": "a"}, {"name": "b"}]}}, "opens a, b"),
         ({"type": "BranchesOpened", "data": {"branches": [{"name": n} for n in "abcde"]}}, "opens a, b, c, 2 more"),

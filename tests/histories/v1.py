@@ -330,6 +330,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     Suspended(time=T, address=STEP, visit=1, wait=WaitFor(kind="timer", since=T), spent=Spent(cost=0.5, tokens=2)),
     BranchesOpened(time=T, address=STEP, visit=1, branches=(), spent=Spent(cost=0.5, tokens=2)),
     Paused(time=T, error=ERROR, address=STEP, visit=2, spent=Spent(cost=0.5, tokens=2)),
+    Recovered(time=T, worker="w-2", cause="store", address=STEP, visit=2, attempt=3),
 )
 
 
