@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from interfaces.http.routes import OPERATIONS, Operation
+from interfaces.http.operations import Operation
+from interfaces.http.routes import OPERATIONS
 from interfaces.http.wire import ProblemBody
 
 REFERENCE: Final = "#/components/schemas/{name}"

@@ -1,81 +1,11 @@
-"""Every operation of the interface: its method, path, endpoint, and what it takes and answers."""
+"""Every operation of the interface."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
 from interfaces.http import commands, docs, executions, published, service, wire, workflows
-from interfaces.http.api import Endpoint
-from interfaces.http.parameters import Parameter
-
-BODY_REFUSALS: Final = (400, 413, 415)
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of one path. `answers` are the types of bodies by status (none: no JSON), `refusals` the statuses of
-    problems.
-
-    `takes` are the types that the body may have; Any: any JSON. `headers` are the names of those that mean something here.
-    """
-
-    method: str
-    path: str
-    endpoint: Endpoint
-    summary: str
-    tag: str
-    answers: dict[int, tuple[Any, ...]]
-    refusals: tuple[int, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
-    headers: tuple[str, ...] = ()
-    takes: tuple[Any, ...] = ()
-    body_required: bool = False
-
-
-def _get(
-    path: str,
-    endpoint: Endpoint,
-    summary: str,
-    *,
-    tag: str,
-    answer: Any,
-    refusals: tuple[int, ...] = (422, 503),
-    parameters: tuple[Parameter, ...] = (),
-    headers: tuple[str, ...] = (),
-) -> Operation:
-    answers: dict[int, tuple[Any, ...]] = {200: (answer,) if answer is not None else ()}
-    if "If-None-Match" in headers:
-        answers[304] = ()
-    return Operation(
-        method="GET",
-        path=path,
-        endpoint=endpoint,
-        summary=summary,
-        tag=tag,
-        answers=answers,
-        refusals=refusals,
-        parameters=parameters,
-        headers=headers,
-    )
-
-
-def _command(
-    path: str, endpoint: Endpoint, summary: str, *, takes: tuple[Any, ...], parameters: tuple[Parameter, ...] = ()
-) -> Operation:
-    return Operation(
-        method="POST",
-        path=f"/executions/{{id}}/{path}",
-        endpoint=endpoint,
-        summary=summary,
-        tag="executions",
-        answers={200: (wire.DoneBody, wire.ExecutionBody), 202: (wire.DoneBody,)},
-        refusals=(*BODY_REFUSALS, 404, 409, 412, 422, 503),
-        parameters=parameters,
-        headers=("Idempotency-Key", "If-Match", "Prefer", "Clew-Actor"),
-        takes=takes,
-    )
-
+from interfaces.http.operations import BODY_REFUSALS, Operation, command, get
 
 WORKFLOWS: Final = (
     Operation(
@@ -114,7 +44,7 @@ WORKFLOWS: Final = (
         takes=(wire.Definition,),
         body_required=True,
     ),
-    _get(
+    get(
         "/workflows/{workflowId}/versions/{version}",
         published.definition,
         "Read the definition of a version (`latest`: the highest)",
@@ -123,7 +53,7 @@ WORKFLOWS: Final = (
         refusals=(404, 422, 503),
         headers=("If-None-Match",),
     ),
-    _get(
+    get(
         "/workflows/{workflowId}/versions",
         published.versions,
         "List the published versions of a workflow",
@@ -142,7 +72,7 @@ WORKFLOWS: Final = (
         headers=("Idempotency-Key", "Prefer", "Clew-Actor"),
         takes=(wire.StartBody,),
     ),
-    _get(
+    get(
         "/workflows",
         workflows.listing,
         "List the workflows that have been run or published",
@@ -154,7 +84,7 @@ WORKFLOWS: Final = (
 )
 
 EXECUTIONS: Final = (
-    _get(
+    get(
         "/executions",
         executions.listing,
         "List executions, newest first",
@@ -164,7 +94,7 @@ EXECUTIONS: Final = (
         parameters=executions.LIST_PARAMETERS,
         headers=("Clew-Position",),
     ),
-    _get(
+    get(
         "/executions/{id}",
         executions.one,
         "Look at an execution",
@@ -173,7 +103,7 @@ EXECUTIONS: Final = (
         refusals=(404, 422, 503),
         headers=("If-None-Match",),
     ),
-    _get(
+    get(
         "/executions/{id}/state",
         executions.state,
         "Read the state at any version",
@@ -183,7 +113,7 @@ EXECUTIONS: Final = (
         parameters=executions.STATE_PARAMETERS,
         headers=("If-None-Match",),
     ),
-    _get(
+    get(
         "/executions/{id}/events",
         executions.events,
         "Read the history",
@@ -192,8 +122,8 @@ EXECUTIONS: Final = (
         refusals=(404, 422, 503),
         parameters=executions.EVENT_PARAMETERS,
     ),
-    *(_command(name, endpoint, summary, takes=(wire.ReasonBody,)) for name, endpoint, summary in commands.COMMANDS),
-    _command(
+    *(command(name, endpoint, summary, takes=(wire.ReasonBody,)) for name, endpoint, summary in commands.COMMANDS),
+    command(
         "signals/{name}",
         commands.signal,
         "Send a signal; the body is its payload",
@@ -203,8 +133,8 @@ EXECUTIONS: Final = (
 )
 
 SERVICE: Final = (
-    _get("/nodes", service.nodes, "List the nodes", tag="nodes", answer=list[wire.NodeBody]),
-    _get(
+    get("/nodes", service.nodes, "List the nodes", tag="nodes", answer=list[wire.NodeBody]),
+    get(
         "/nodes/{nodeId}",
         service.node,
         "Look at a node",
@@ -212,11 +142,11 @@ SERVICE: Final = (
         answer=wire.NodeBody,
         refusals=(404, 422, 503),
     ),
-    _get("/healthz", service.healthz, "Does the process live?", tag="service", answer=wire.HealthBody, refusals=()),
-    _get("/readyz", service.readyz, "Can it take work?", tag="service", answer=wire.ReadyBody, refusals=(503,)),
-    _get("/version", service.version, "Which Clew is this?", tag="service", answer=wire.VersionBody, refusals=()),
-    _get("/openapi.json", service.openapi, "This document", tag="service", answer=dict[str, Any], refusals=()),
-    _get("/docs", docs.page, "The same for people", tag="service", answer=None, refusals=()),
+    get("/healthz", service.healthz, "Does the process live?", tag="service", answer=wire.HealthBody, refusals=()),
+    get("/readyz", service.readyz, "Can it take work?", tag="service", answer=wire.ReadyBody, refusals=(503,)),
+    get("/version", service.version, "Which Clew is this?", tag="service", answer=wire.VersionBody, refusals=()),
+    get("/openapi.json", service.openapi, "This document", tag="service", answer=dict[str, Any], refusals=()),
+    get("/docs", docs.page, "The same for people", tag="service", answer=None, refusals=()),
 )
 
 OPERATIONS: Final[tuple[Operation, ...]] = (*WORKFLOWS, *EXECUTIONS, *SERVICE)
