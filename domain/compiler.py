@@ -288,7 +288,14 @@ def _adopt_iterations(step: StepOutline, metadata: NodeMetadata) -> None:
 
 
 def _report_doubts(step: StepOutline, node: WorkflowNode, values: dict[str, Value], report: Report) -> None:
-    for key, message in node.doubts(literals(values), given=frozenset(values), routed=frozenset(step.routes)):
+    try:
+        found = node.doubts(literals(values), given=frozenset(values), routed=frozenset(step.routes))
+        doubts = [(str(key), str(message)) for key, message in found]
+    except Exception as error:  # noqa: BLE001 - a node's own code: what it can't judge may still run
+        message = f"{step.node} can't say what it thinks of its parameters: {type(error).__name__}: {error}"
+        report(Problem(code="DOUBTS_FAILED", path=step.address, message=message, severity="warning"))
+        return
+    for key, message in doubts:
         path = step.address + pointer(key) if key else step.address
         report(Problem(code="WILL_FAIL", path=path, message=message, severity="warning"))
 

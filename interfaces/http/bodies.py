@@ -82,6 +82,12 @@ def _check_type(request: Request) -> None:
         raise HttpProblem(
             415, "UNSUPPORTED_MEDIA_TYPE", message, headers={"Accept": "application/json", "Connection": "close"}
         )
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        message = f"Send the body as it is: the coding {coding[:60]!r} (Content-Encoding) is not undone here."
+        raise HttpProblem(
+            415, "UNSUPPORTED_MEDIA_TYPE", message, headers={"Accept-Encoding": "identity", "Connection": "close"}
+        )
 
 
 def _too_large(limit: int) -> HttpProblem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from collections.abc import Iterator
@@ -58,6 +59,15 @@ def test_the_wrong_content_type(http: httpx2.Client, kind: str) -> None:
     """Is refused with 415, and none at all as well."""
     headers = {"Content-Type": kind} if kind else {}
     refused(http.post("/workflows", content=b"{}", headers=headers), 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_body_in_a_coding(http: httpx2.Client) -> None:
+    """Is refused with 415, which says that it is to be sent as it is."""
+    content = gzip.compress(json.dumps(definition("empty")).encode())
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = http.post("/workflows", content=content, headers=headers)
+    assert "gzip" in refused(answer, 415, "UNSUPPORTED_MEDIA_TYPE")["message"]
+    assert answer.headers["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/vnd.clew+json", "Application/JSON"])

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from domain.compiler import compile_definition
+from domain.context import ExecutionContext
+from domain.node import NodeMetadata, WorkflowNode
 from interfaces.bootstrap import library_nodes
-from tests.support.workflows import workflow
+from tests.support.workflows import Catalog, problems_of, workflow
 
 NODES = library_nodes()
 
@@ -94,3 +96,25 @@ def test_what_may_take_long_to_try_is_left_to_the_visit(conditions: list[Any]) -
     """Patterns to compile, and large parameters: a definition full of them is validated as quickly as any other."""
     program = compile_definition(workflow({"filter": {"items": [], "conditions": conditions}}), NODES)
     assert [problem for problem in program.warnings if problem.code == "WILL_FAIL"] == []
+
+
+@pytest.mark.parametrize("answer", [ZeroDivisionError("by nothing"), [("only a key",)], 7])
+def test_a_node_whose_own_doubts_go_wrong(answer: Any) -> None:
+    """Is told as a warning: the definition is taken, for the node may run all the same."""
+
+    class Doubtful(WorkflowNode):
+        metadata = NodeMetadata(id="doubtful", name="Doubtful", version="1.0.0")
+
+        def doubts(self, literals: Any, *, given: frozenset[str], routed: frozenset[str]) -> Any:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        def execute(self, context: ExecutionContext, config: dict[str, Any]) -> None:
+            return None
+
+    found = problems_of(workflow("doubtful"), Catalog(Doubtful))
+    (warning,) = [problem for problem in found if problem.code == "DOUBTS_FAILED"]
+    assert all(problem.severity == "warning" for problem in found)
+    assert warning.path == "/workflow/0"
+    assert "doubtful can't say what it thinks of its parameters" in warning.message
