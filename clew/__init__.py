@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from domain.context import ExecutionContext
     from domain.errors import ClewError
     from domain.node import Edge, EdgeInfo, NodeMetadata, Parameter, WorkflowNode
+    from interfaces.client.async_client import AsyncClient
     from interfaces.client.client import Client
     from interfaces.embedded import Engine
 
 __all__ = [
+    "AsyncClient",
     "ClewError",
     "Client",
     "Edge",
@@ -29,6 +31,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _PLACES = {
+    "AsyncClient": "interfaces.client.async_client",
     "Client": "interfaces.client.client",
     "ClewError": "domain.errors",
     "Edge": "domain.node",

@@ -1,21 +1,24 @@
-"""Requests that are sent again when it is safe, and answers turned back into Clew's own errors."""
+"""Conversations with a server, told once: what is sent again, when, and what is waited for.
+
+A talk is a generator. It yields a Request to send or a Pause to make, and is sent what came of it; its result is that of
+the conversation. `Wire` and `AsyncWire` carry talks, each in its own way of waiting.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
 
-from domain.durations import microseconds
-from domain.errors import ClewError, InvalidDefinition, NotFound, NotJson, Refused, Unacceptable, Unavailable
-from domain.events import WorkflowPublished
-from domain.problems import Problem
+from domain.errors import Unacceptable, Unavailable
+from interfaces.client.requests import Answer, Call, Request
 
+T = TypeVar("T")
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
@@ -24,75 +27,78 @@ LOST: Final = (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ConnectTi
 """The connection was refused or broke. A slow answer is not among them: the server is at it."""
 
 
-class Wire:
-    """One server, and how often it is asked again.
+class Pause(msgspec.Struct, frozen=True):
+    """A time in which nothing is asked."""
 
-    What is sent again may have been done the first time: each POST must carry an idempotency key.
+    seconds: float
+
+
+Told = Answer | httpx2.HTTPError | None
+"""What came of a step: an answer or none; None after a pause."""
+Talk = Generator[Request | Pause, Told, T]
+
+
+class Server:
+    """One server as its client knows it: where it is, how often it is asked, and how far its log had come.
+
+    `position` is that of the newest change made here: lists are asked to have reached it.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout_s: float,
-        attempts: int,
-        headers: Mapping[str, str],
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, url: str, *, timeout_s: float, attempts: int, actor: str) -> None:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise Unacceptable(f"{url!r} is not the address of a server: write it as http://127.0.0.1:8484.")
         self.url = url.rstrip("/")
+        self.position = 0
+        self.long_waits = 0
+        self._timeout_s = timeout_s
         self._attempts = max(attempts, 1)
-        self._sleep = sleep
+        self._headers = {"Clew-Actor": actor} if actor else {}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its connections are made with."""
         # A proxy of the environment is for the world outside, not for this machine.
-        outside = urlsplit(url).hostname not in LOOPBACK
-        self._http = httpx2.Client(timeout=timeout_s, headers=dict(headers), trust_env=outside)
+        return {"headers": self._headers, "trust_env": urlsplit(self.url).hostname not in LOOPBACK}
 
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._http.close()
+    def form(self, request: Request) -> dict[str, Any]:
+        """A request as the arguments that httpx2 takes. Parameters that are None or empty are left out."""
+        headers = dict(request.headers)
+        if request.body is not None:
+            headers.update(JSON_HEADERS)
+        if request.wait_s:
+            headers["Prefer"] = f"wait={request.wait_s}"
+        if request.seen and self.position:
+            headers["Clew-Position"] = str(self.position)
+        return {
+            "method": request.method,
+            "url": self.url + request.path,
+            "params": {name: value for name, value in request.params.items() if value not in (None, "", (), [])},
+            "content": request.body,
+            "headers": headers,
+            # Whoever waits for a free connection waits for himself.
+            "timeout": httpx2.Timeout(self._timeout_s + request.wait_s, pool=None),
+        }
 
-    def get(
-        self, path: str, params: Mapping[str, Any] | None = None, *, headers: Mapping[str, str] | None = None
-    ) -> httpx2.Response:
-        """Ask. Parameters that are None or empty are left out. Raises what `error_of` makes of a refusal."""
-        chosen = {name: value for name, value in (params or {}).items() if value not in (None, "", (), [])}
-        return self._answered("GET", path, params=chosen, headers=dict(headers or {}))
+    def ask(self, call: Call[T], *, attempts: int | None = None) -> Talk[T]:
+        """Carry out an operation. Raises the error that a refusal stands for, and Unavailable when no answer comes."""
+        answer = yield from self._answered(call.request, attempts or self._attempts)
+        self.position = max(self.position, answer.position)
+        return call.decode(answer)
 
-    def post(
-        self, path: str, body: bytes, *, headers: Mapping[str, str], params: Mapping[str, Any] | None = None
-    ) -> httpx2.Response:
-        """Send JSON. Parameters that are None or empty are left out."""
-        chosen = {name: value for name, value in (params or {}).items() if value not in (None, "")}
-        return self._answered("POST", path, params=chosen, content=body, headers={**JSON_HEADERS, **headers})
-
-    def put(self, path: str, body: bytes) -> httpx2.Response:
-        """Send JSON that is to be what stands there: the same again changes nothing."""
-        return self._answered("PUT", path, content=body, headers=JSON_HEADERS)
-
-    def once(self, path: str) -> httpx2.Response | None:
-        """Ask a single time, and take any answer; None when the server can't be reached."""
-        try:
-            return self._http.get(self.url + path)
-        except httpx2.HTTPError:
-            return None
-
-    def _answered(self, method: str, path: str, **request: Any) -> httpx2.Response:
+    def _answered(self, request: Request, attempts: int) -> Talk[Answer]:
         pause_s = FIRST_PAUSE_S
-        for attempt in range(1, self._attempts + 1):
-            last = attempt == self._attempts
-            try:
-                response = self._http.request(method, self.url + path, **request)
-            except LOST as error:
-                if last:
-                    raise self._unreachable(error) from error
-            except httpx2.HTTPError as error:
-                raise Unavailable(f"{self.url} gave no answer to {method} {path}: {_reason(error)}.") from error
-            else:
-                if response.status_code != 503 or last:
-                    return _checked(response)
-                pause_s = max(pause_s, _retry_after_s(response))
-            self._sleep(min(pause_s, LONGEST_PAUSE_S))
+        for left in reversed(range(attempts)):
+            told = yield request
+            if isinstance(told, Answer):
+                if told.status != 503 or not left:
+                    return told
+                pause_s = max(pause_s, told.retry_after_s)
+            elif not isinstance(told, LOST):
+                reason = f"{self.url} gave no answer to {request.method} {request.path}: {_reason(told)}."
+                raise Unavailable(reason) from told
+            elif not left:
+                raise self._unreachable(told) from told
+            yield Pause(min(pause_s, LONGEST_PAUSE_S))
             pause_s *= 2
         raise AssertionError("the last attempt returns or raises")
 
@@ -103,81 +109,82 @@ class Wire:
         )
 
 
-def decoded(response: httpx2.Response) -> Any:
-    """The JSON body of an answer. Raises ClewError when it is none."""
-    try:
-        return msgspec.json.decode(response.content)
-    except msgspec.DecodeError as error:
-        message = f"{response.request.url} answered with something that is not JSON. Is a Clew server there?"
-        raise ClewError(message, code="NOT_CLEW") from error
+class Wire:
+    """Carries talks, one after another."""
 
+    def __init__(self, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._server = server
+        self._sleep = sleep
+        self._http = httpx2.Client(**server.options)
 
-def error_of(status: int, body: Any) -> ClewError:
-    """The error that an answer with a problem body stands for."""
-    members = body if isinstance(body, dict) else {}
-    told = members["error"] if isinstance(members.get("error"), dict) else {}
-    code = str(told.get("code") or f"HTTP_{status}")
-    message = str(told.get("message") or members.get("detail") or members.get("title") or f"HTTP status {status}")
-    details = told.get("details")
-    if code == InvalidDefinition.code:
-        return InvalidDefinition(tuple(problems_of(details)) + tuple(problems_of(members.get("warnings"), "warning")))
-    if status == 400 and (placed := [each for each in problems_of(details) if each.line and each.column]):
-        return NotJson(message, line=placed[0].line or 1, column=placed[0].column or 1, code=code)
-    kind = _KINDS.get(status, Unavailable if status in (502, 503, 504) else ClewError)
-    if kind is ClewError and told.get("requestId"):
-        message = f"{message} (request {told['requestId']})"
-    return kind(message, code=code, details=details)
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
 
-
-def problems_of(found: Any, severity: str = "error") -> list[Problem]:
-    """The problems in a list of an answer; what is no problem is left out."""
-    problems = []
-    for each in found if isinstance(found, list) else []:
+    def carry(self, talk: Talk[T]) -> T:
+        """The result of a conversation."""
         try:
-            problems.append(msgspec.convert({"code": "PROBLEM", "severity": severity, **each}, Problem))
-        except (msgspec.ValidationError, TypeError):  # an entry for other eyes, such as {"head": 42}
-            continue
-    return problems
+            step = next(talk)
+            while True:
+                step = talk.send(self._done(step))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            talk.close()
+
+    def _done(self, step: Request | Pause) -> Told:
+        if isinstance(step, Pause):
+            self._sleep(step.seconds)
+            return None
+        try:
+            return _answer(self._http.request(**self._server.form(step)))
+        except httpx2.HTTPError as error:
+            return error
 
 
-def published_of(answer: Mapping[str, Any]) -> WorkflowPublished:
-    """The event that a published version in an answer stands for."""
-    return WorkflowPublished(
-        time=microseconds(datetime.fromisoformat(answer["publishTime"])),
-        actor=answer["actor"] or "",
-        workflow=answer["workflowId"],
-        workflow_version=answer["workflowVersion"],
-        name=answer["name"],
-        definition_hash=answer["definitionHash"],
-        nodes=dict(answer["nodes"]),
+class AsyncWire:
+    """Carries talks, many at once, on one event loop."""
+
+    def __init__(self, server: Server, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._server = server
+        self._sleep = sleep
+        self._http = httpx2.AsyncClient(**server.options)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def carry(self, talk: Talk[T]) -> T:
+        """The result of a conversation."""
+        try:
+            step = next(talk)
+            while True:
+                step = talk.send(await self._done(step))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            talk.close()
+
+    async def _done(self, step: Request | Pause) -> Told:
+        if isinstance(step, Pause):
+            await self._sleep(step.seconds)
+            return None
+        try:
+            return _answer(await self._http.request(**self._server.form(step)))
+        except httpx2.HTTPError as error:
+            return error
+
+
+def _answer(response: httpx2.Response) -> Answer:
+    return Answer(
+        status=response.status_code,
+        content=response.content,
+        headers=response.headers,
+        url=str(response.request.url),
     )
 
 
-_KINDS: Final[Mapping[int, type[ClewError]]] = {
-    400: Unacceptable,
-    404: NotFound,
-    409: Refused,
-    412: Refused,
-    413: Unacceptable,
-    415: Unacceptable,
-    422: Unacceptable,
-}
-
-
-def _checked(response: httpx2.Response) -> httpx2.Response:
-    if response.is_success:
-        return response
-    try:
-        body = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:  # some proxy's page
-        body = {"title": f"{response.request.url} answered with the HTTP status {response.status_code}."}
-    raise error_of(response.status_code, body)
-
-
-def _retry_after_s(response: httpx2.Response) -> float:
-    told = response.headers.get("Retry-After", "")
-    return float(told) if told.isascii() and told.isdecimal() and len(told) < 6 else 0.0
-
-
-def _reason(error: Exception) -> str:
+def _reason(error: Exception | None) -> str:
     return str(error).rstrip(".") or type(error).__name__

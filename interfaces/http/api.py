@@ -47,9 +47,9 @@ def json_response(body: Any, status: int = 200, told: dict[str, str] | None = No
     return Response(msgspec.json.encode(body), status_code=status, headers=told or {}, media_type="application/json")
 
 
-def tagged(request: Request, body: Any, tag: str, cache: str) -> Response:
-    """An answer in JSON under an entity tag, or 304 when the client has it."""
-    told = {"ETag": tag, "Cache-Control": cache}
+def tagged(request: Request, body: Any, tag: str, cache: str, more: dict[str, str] | None = None) -> Response:
+    """An answer in JSON under an entity tag, or 304 when the client has it. `more` are further headers."""
+    told = {"ETag": tag, "Cache-Control": cache, **(more or {})}
     known = headers.known_versions(request.headers)
     if tag in known or "*" in known:
         return Response(status_code=304, headers=told)

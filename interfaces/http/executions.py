@@ -9,10 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.queries import MAX_PAGE
+from interfaces.http import headers
 from interfaces.http.api import ASK_AGAIN, FOREVER, Api, json_response, lists_shown, tagged
 from interfaces.http.parameters import Parameter, read
+from interfaces.http.waits import applied, look_on
 
 STATUSES: Final = ("running", "suspended", "paused", "completed", "failed", "cancelled")
+GOING_ON: Final = ("running", "suspended")
+"""What may still go on by itself: a suspended one may wait for a child that does."""
 LIMIT: Final = Parameter(
     name="limit", description="Most items of the page.", type="integer", default=100, minimum=1, maximum=MAX_PAGE
 )
@@ -45,10 +49,15 @@ async def listing(request: Request, api: Api) -> Response:
 
 
 async def one(request: Request, api: Api) -> Response:
-    """An execution as the log has it."""
+    """An execution as the log has it; with `Prefer: wait`, once it has settled or the time is over."""
     read(request.query_params, ())
-    body = await run_in_threadpool(api.service.queries.execution, request.path_params["id"])
-    return _versioned(request, body, ASK_AGAIN)
+    execution_id = request.path_params["id"]
+    body = await run_in_threadpool(api.service.queries.execution, execution_id)
+    wait_s = headers.preferred_wait(request.headers)
+    if wait_s and body["status"] in GOING_ON:
+        await look_on(api, execution_id, wait_s)
+        body = await run_in_threadpool(api.service.queries.execution, execution_id)
+    return _versioned(request, body, ASK_AGAIN, applied(wait_s))
 
 
 async def state(request: Request, api: Api) -> Response:
@@ -65,6 +74,6 @@ async def events(request: Request, api: Api) -> Response:
     return json_response(await run_in_threadpool(lambda: api.service.queries.events(execution_id, **asked)))
 
 
-def _versioned(request: Request, body: dict[str, Any], cache: str) -> Response:
+def _versioned(request: Request, body: dict[str, Any], cache: str, told: dict[str, str] | None = None) -> Response:
     """An answer under the tag of its version."""
-    return tagged(request, body, f'"v{body["version"]}"', cache)
+    return tagged(request, body, f'"v{body["version"]}"', cache, told)

@@ -101,7 +101,7 @@ EXECUTIONS: Final = (
         tag="executions",
         answer=wire.ExecutionBody,
         refusals=(404, 422, 503),
-        headers=("If-None-Match",),
+        headers=("If-None-Match", "Prefer"),
     ),
     get(
         "/executions/{id}/state",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from domain.errors import Refused, Unavailable
 from interfaces.http.api import Api, json_response
 
 
@@ -24,6 +26,12 @@ async def settled_response(
         return None
     body, position = await run_in_threadpool(_settled_execution, api, execution_id)
     return json_response(body, 200, {**answered, "Clew-Position": str(position)})
+
+
+async def look_on(api: Api, execution_id: str, wait_s: int) -> None:
+    """Wait until the execution has ended, parked or paused, at most that long; not at all if nobody can drive it here."""
+    with contextlib.suppress(Refused, Unavailable):
+        await _settled(api, execution_id, wait_s)
 
 
 def _settled_execution(api: Api, execution_id: str) -> tuple[dict[str, Any], int]:

@@ -10,27 +10,22 @@ import pytest
 from clew import Client
 from domain.errors import InvalidDefinition, NotFound, NotJson, Refused, Unacceptable
 from tests.cli.running import ASKING, COUNTING, FAILING
+from tests.client.both import Awaited
 from tests.support.process import ServerProcess
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that all tests of this module share."""
+@pytest.fixture(scope="module", params=[Client, Awaited], ids=["sync", "async"])
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of either kind, of a server that all tests of this module share with it."""
     home: Path = tmp_path_factory.mktemp("server")
     (home / "nodes").mkdir()
     process = ServerProcess(home, nodes=home / "nodes")
     try:
         process.start()
-        yield str(process.http.base_url)
+        with request.param(str(process.http.base_url)) as connected:
+            yield connected
     finally:
         process.close()
-
-
-@pytest.fixture
-def client(server: str) -> Iterator[Client]:
-    """A client of that server."""
-    with Client(server) as connected:
-        yield connected
 
 
 def test_run_gives_the_execution_at_its_end(client: Client) -> None:
@@ -42,7 +37,7 @@ def test_run_gives_the_execution_at_its_end(client: Client) -> None:
 
 def test_the_whole_history_is_read_page_by_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """`all_events` goes on until there is no more, without a gap."""
-    monkeypatch.setattr("interfaces.client.client.ALL_PAGE", 7)
+    monkeypatch.setattr("interfaces.client.operations.ALL_PAGE", 7)
     execution = client.run(COUNTING)
     versions = [event["version"] for event in client.all_events(execution["executionId"])]
     assert versions == list(range(1, execution["version"] + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
@@ -189,3 +190,17 @@ def test_a_command_waits_when_it_is_preferred(http: TestClient) -> None:
     answer = http.post(f"/executions/{execution_id}/signals/go", json=1, headers={"Prefer": "wait=10"})
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=10")
     assert (answer.json()["status"], answer.json()["finalState"]) == ("completed", {"ask_output": 1})
+
+
+def test_looking_at_an_execution_waits_when_it_is_preferred(http: TestClient) -> None:
+    """Until it settles, or the time is over; not at all if it has settled already, or there is none."""
+    held = http.post("/workflows", json=definition("hold")).json()["executionId"]
+    answer = http.get(f"/executions/{held}", headers={"Prefer": "wait=1"})
+    assert (answer.json()["status"], answer.headers["Preference-Applied"]) == ("running", "wait=1")
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(http.get, f"/executions/{held}", headers={"Prefer": "wait=30"})
+        http.post(f"/executions/{held}/cancel")
+        assert looking.result().json()["status"] == "cancelled"
+    assert http.get(f"/executions/{held}", headers={"Prefer": "wait=30"}).json()["status"] == "cancelled"
+    assert "Preference-Applied" not in http.get(f"/executions/{held}").headers
+    refused(http.get("/executions/none-such", headers={"Prefer": "wait=30"}), 404, "NOT_FOUND")

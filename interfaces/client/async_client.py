@@ -1,0 +1,268 @@
+"""Clew from an asynchronous Python program, over HTTP: the same words as `clew.Client`, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+from application.ports import Status
+from application.requests import Accepted, Done, Published
+from domain.problems import Problem
+from interfaces.client import following, operations
+from interfaces.client.requests import Call
+from interfaces.client.wire import AsyncWire, Server
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A client of one server. Use it as an asynchronous context manager, from any number of tasks of one event loop.
+
+    Each POST carries an `Idempotency-Key`, so that a broken connection or a `503` is tried again, `attempts` times in
+    all, without doing anything twice. A command with `if_version` is refused when the execution has another version by
+    then. Raises the errors of `domain.errors`: NotFound, Refused, Unacceptable, InvalidDefinition (with `problems`), and
+    Unavailable when no answer comes.
+
+        async with AsyncClient("http://127.0.0.1:8484") as client:
+            result = await client.run({"id": "hello", "name": "Hello", "version": "1.0.0", "workflow": ["empty"]})
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8484",
+        *,
+        timeout_s: float = 30.0,
+        attempts: int = 5,
+        actor: str = "",
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._server = Server(url, timeout_s=timeout_s, attempts=attempts, actor=actor)
+        self._wire = AsyncWire(self._server, sleep=sleep)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._server.url
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._wire.close()
+
+    async def _ask(self, call: Call[T]) -> T:
+        return await self._wire.carry(self._server.ask(call))
+
+    # Starting and following
+
+    async def submit(
+        self,
+        definition: Mapping[str, Any],
+        *,
+        initial_state: Mapping[str, Any] | None = None,
+        execution_id: str | None = None,
+        on_conflict: Literal["fail", "use"] = "fail",
+        labels: Mapping[str, str] | None = None,
+        priority: int | None = None,
+        key: str | None = None,
+    ) -> Accepted:
+        """Begin an execution; durable when it returns. With the `key` of an earlier request: that one's answer again."""
+        call = operations.submit(
+            definition,
+            initial_state=initial_state,
+            execution_id=execution_id,
+            on_conflict=on_conflict,
+            labels=labels,
+            priority=priority,
+            key=key,
+        )
+        return await self._ask(call)
+
+    async def publish(self, definition: Mapping[str, Any]) -> Published:
+        """Publish a definition under its own id and version, for good; `new` is False when it was so already.
+
+        Raises InvalidDefinition; Refused when another definition has that version.
+        """
+        return await self._ask(operations.publish(definition))
+
+    async def start(
+        self,
+        workflow_id: str,
+        version: str = "latest",
+        *,
+        initial_state: Mapping[str, Any] | None = None,
+        execution_id: str | None = None,
+        on_conflict: Literal["fail", "use"] = "fail",
+        labels: Mapping[str, str] | None = None,
+        priority: int | None = None,
+        key: str | None = None,
+    ) -> Accepted:
+        """Begin an execution of a published version; durable when it returns. Raises NotFound, or Refused when the
+        nodes have changed since it was published.
+        """
+        call = operations.start(
+            workflow_id,
+            version,
+            initial_state=initial_state,
+            execution_id=execution_id,
+            on_conflict=on_conflict,
+            labels=labels,
+            priority=priority,
+            key=key,
+        )
+        return await self._ask(call)
+
+    async def run(
+        self,
+        definition: Mapping[str, Any],
+        *,
+        initial_state: Mapping[str, Any] | None = None,
+        timeout_s: float = 60.0,
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        """Begin an execution and wait until it ends, parks or pauses. Returns it; raises TimeoutError past the time."""
+        call = operations.submit(definition, initial_state=initial_state, key=key)
+        return await self._wire.carry(following.run(self._server, call, timeout_s))
+
+    async def wait(self, execution_id: str, *, timeout_s: float = 60.0) -> bool:
+        """Wait until an execution has ended, parked or paused. False when the time was not enough.
+
+        One that waits for a child has parked when that has.
+        """
+        return await self._wire.carry(following.wait(self._server, execution_id, timeout_s))
+
+    # Reading
+
+    async def execution(self, execution_id: str) -> dict[str, Any]:
+        """An execution as it is now."""
+        return await self._ask(operations.execution(execution_id))
+
+    async def state(self, execution_id: str, at: str | int | None = None) -> dict[str, Any]:
+        """`{executionId, version, state}` at a version: `17`, `head~3`, a time ending in `Z`; None: the newest."""
+        return await self._ask(operations.state(execution_id, at))
+
+    async def events(
+        self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
+    ) -> dict[str, Any]:
+        """A page of the history: `{items, next}`, `next` being the `after` of the page behind it, or null."""
+        return await self._ask(operations.events(execution_id, after=after, limit=limit, order=order))
+
+    async def all_events(self, execution_id: str, *, after: int = 0) -> AsyncIterator[dict[str, Any]]:
+        """The history behind a version, oldest first, page by page, up to where it ends now."""
+        place: int | None = after
+        while place is not None:
+            page = await self.events(execution_id, after=place, limit=operations.ALL_PAGE)
+            for event in page["items"]:
+                yield event
+            place = page["next"]
+
+    async def executions(
+        self,
+        *,
+        status: Sequence[Status] = (),
+        workflow: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """A page of executions, newest first: `{items, next}`. What was begun or changed by this client is in it."""
+        return await self._ask(operations.executions(status=status, workflow=workflow, limit=limit, cursor=cursor))
+
+    async def workflows(self) -> list[dict[str, Any]]:
+        """Every workflow that has been run or published. What was done by this client is in it."""
+        return await self._ask(operations.workflows())
+
+    async def versions(self, workflow_id: str) -> dict[str, Any]:
+        """What is published of a workflow: `{workflowId, latest, items}`, the highest version first."""
+        return await self._ask(operations.versions(workflow_id))
+
+    async def definition(self, workflow_id: str, version: str = "latest") -> dict[str, Any]:
+        """The definition of a published version."""
+        return await self._ask(operations.definition(workflow_id, version))
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        """All nodes, by id."""
+        return await self._ask(operations.nodes())
+
+    async def node(self, node_id: str) -> dict[str, Any]:
+        """One node."""
+        return await self._ask(operations.node(node_id))
+
+    async def validate(self, definition: Mapping[str, Any] | bytes) -> tuple[Problem, ...]:
+        """Everything the server has to say about a definition: errors, then warnings. Runs nothing.
+
+        Given as bytes, the text itself is sent: the problems then have its lines and columns. Raises NotJson.
+        """
+        return await self._ask(operations.validate(definition))
+
+    # Acting
+
+    async def signal(
+        self,
+        execution_id: str,
+        name: str,
+        payload: Any = None,
+        *,
+        reason: str = "",
+        address: str = "",
+        visit: int = 0,
+        key: str | None = None,
+        if_version: int | None = None,
+    ) -> Done:
+        """Send a signal to its oldest wait, or to the one at `address` (and `visit`, if not 0)."""
+        call = operations.signal(
+            execution_id,
+            name,
+            payload,
+            reason=reason,
+            address=address,
+            visit=visit,
+            key=key,
+            if_version=if_version,
+        )
+        return await self._ask(call)
+
+    async def pause(
+        self, execution_id: str, *, reason: str = "", key: str | None = None, if_version: int | None = None
+    ) -> Done:
+        """Let no further step begin."""
+        return await self._ask(operations.command(execution_id, "pause", reason=reason, key=key, if_version=if_version))
+
+    async def resume(
+        self, execution_id: str, *, reason: str = "", key: str | None = None, if_version: int | None = None
+    ) -> Done:
+        """Go on after a pause, or try a failed execution again."""
+        return await self._ask(
+            operations.command(execution_id, "resume", reason=reason, key=key, if_version=if_version)
+        )
+
+    async def retry(
+        self, execution_id: str, *, reason: str = "", key: str | None = None, if_version: int | None = None
+    ) -> Done:
+        """Try a failed execution again from the step that failed."""
+        return await self._ask(operations.command(execution_id, "retry", reason=reason, key=key, if_version=if_version))
+
+    async def cancel(
+        self, execution_id: str, *, reason: str = "", key: str | None = None, if_version: int | None = None
+    ) -> Done:
+        """End an execution now."""
+        return await self._ask(
+            operations.command(execution_id, "cancel", reason=reason, key=key, if_version=if_version)
+        )
+
+    # The service itself
+
+    async def version(self) -> dict[str, Any]:
+        """What the server says of its version."""
+        return await self._ask(operations.version())
+
+    async def ready(self) -> bool:
+        """Whether the server is there and can do its work; asks once."""
+        return await self._wire.carry(following.ready(self._server))
