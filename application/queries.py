@@ -94,6 +94,10 @@ class Queries:
         execution = head if version == head.version else self._folds.load(execution_id, upto=version)
         return {"executionId": execution_id, "version": version, "state": execution.state}
 
+    def definition_of(self, execution_id: str) -> dict[str, Any]:
+        """The definition that an execution runs, as it was given. Raises NotFound."""
+        return self._programs.definition(self.fold(execution_id).definition_hash)
+
     def version_at(self, head: Execution, at: str) -> int:
         """The version that `at` names: a number, `head`, `head~3`, or a time ending in `Z` (the last one not after it)."""
         if at.isascii() and at.isdecimal() and len(at) <= 15:

@@ -129,6 +129,10 @@ class Engine:
         """`{executionId, version, state}` at a version (default: the newest). Raises NotFound or Unacceptable."""
         return self._service.queries.state(execution_id, None if at is None else str(at))
 
+    def definition_of(self, execution_id: str) -> dict[str, Any]:
+        """The definition that an execution runs, as it was given. Raises NotFound."""
+        return self._service.queries.definition_of(execution_id)
+
     def events(
         self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
     ) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class Source(Protocol):
         """A page of its history."""
         ...
 
+    def definition_of(self, execution_id: str) -> dict[str, Any]:
+        """The definition that it runs."""
+        ...
+
     def executions(
         self, *, status: Sequence[Status] = (), workflow: str | None = None, limit: int = 100, cursor: str | None = None
     ) -> dict[str, Any]:

@@ -149,6 +149,10 @@ class Client:
         """`{executionId, version, state}` at a version: `17`, `head~3`, a time ending in `Z`; None: the newest."""
         return self._ask(operations.state(execution_id, at))
 
+    def definition_of(self, execution_id: str) -> dict[str, Any]:
+        """The definition that an execution runs, as it was given."""
+        return self._ask(operations.definition_of(execution_id))
+
     def events(
         self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
     ) -> dict[str, Any]:

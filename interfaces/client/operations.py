@@ -217,6 +217,11 @@ def state(execution_id: str, at: str | int | None) -> Call[Object]:
     return question(of(execution_id, "state"), {"at": at})
 
 
+def definition_of(execution_id: str) -> Call[Object]:
+    """The definition that an execution runs."""
+    return question(of(execution_id, "definition"))
+
+
 def events(execution_id: str, *, after: int, limit: int, order: Order) -> Call[Object]:
     """A page of the history."""
     return question(of(execution_id, "events"), {"after": after, "limit": limit, "order": order})

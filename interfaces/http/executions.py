@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.queries import MAX_PAGE
+from domain.json import digest
 from interfaces.http import headers
 from interfaces.http.api import ASK_AGAIN, FOREVER, Api, json_response, lists_shown, tagged
 from interfaces.http.parameters import Parameter, read
@@ -65,6 +66,13 @@ async def state(request: Request, api: Api) -> Response:
     at = read(request.query_params, STATE_PARAMETERS)["at"]
     body = await run_in_threadpool(api.service.queries.state, request.path_params["id"], at)
     return _versioned(request, body, FOREVER if at is not None and at.isdecimal() else ASK_AGAIN)
+
+
+async def definition(request: Request, api: Api) -> Response:
+    """The definition that it runs."""
+    read(request.query_params, ())
+    body = await run_in_threadpool(api.service.queries.definition_of, request.path_params["id"])
+    return tagged(request, body, f'"{digest(body)}"', ASK_AGAIN)
 
 
 async def events(request: Request, api: Api) -> Response:

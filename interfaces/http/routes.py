@@ -114,6 +114,15 @@ EXECUTIONS: Final = (
         headers=("If-None-Match",),
     ),
     get(
+        "/executions/{id}/definition",
+        executions.definition,
+        "Read the definition that it runs",
+        tag="executions",
+        answer=wire.Definition,
+        refusals=(404, 422, 503),
+        headers=("If-None-Match",),
+    ),
+    get(
         "/executions/{id}/events",
         executions.events,
         "Read the history",

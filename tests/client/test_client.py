@@ -53,6 +53,7 @@ def test_the_state_at_a_version(client: Client) -> None:
     assert client.state(name, 1)["state"] == {"n": 0, "upto": 3}
     assert client.state(name)["state"] == execution["finalState"]
     assert client.state(name, "head~1")["version"] == execution["version"] - 1
+    assert client.definition_of(name) == COUNTING
     with pytest.raises(Unacceptable, match="those are 1 to"):
         client.state(name, 10_000)
 

@@ -53,6 +53,18 @@ def test_validation_says_the_same_and_runs_nothing(http: TestClient) -> None:
     assert "never-run" not in [each["workflowId"] for each in http.get("/workflows", headers=written).json()]
 
 
+def test_the_definition_of_an_execution(http: TestClient) -> None:
+    """Whole and as it was sent, under a tag of its own, whether it was published or not."""
+    sent = definition(*COUNTING, description="as it was sent")
+    execution_id = http.post("/workflows", json=sent).json()["executionId"]
+    answer = http.get(f"/executions/{execution_id}/definition")
+    assert answer.json() == sent
+    assert answer.headers["etag"] == f'"{http.get(f"/executions/{execution_id}").json()["definitionHash"]}"'
+    known = {"If-None-Match": answer.headers["etag"]}
+    assert http.get(f"/executions/{execution_id}/definition", headers=known).status_code == 304
+    refused(http.get("/executions/none-such/definition"), 404, "NOT_FOUND")
+
+
 def test_the_state_at_a_version(http: TestClient) -> None:
     """By number, from the head, by time; a number never changes, the head may."""
     execution = submit(http, *COUNTING)
