@@ -86,8 +86,12 @@ class Driver:
                     continue
                 steps += 1
                 if steps >= YIELD_STEPS or perf_counter() - since >= YIELD_S:
+                    if live.result_waits:
+                        live.hand_over()
                     await asyncio.sleep(0)
                     steps, since = 0, perf_counter()
+            if live.result_waits:
+                live.hand_over()
 
     def _ended(self, live: Live, name: str, task: asyncio.Task[None]) -> None:
         live.tasks.pop(name, None)
@@ -114,6 +118,8 @@ class Driver:
             live.hand_over()
             return "none"
         effect, ran = await self._run(live, name, step, prepared=prepared, value=value)
+        if live.result_waits:  # nothing was run, or it would have been handed over before
+            live.hand_over()
         if live.lost is not None or not _is_open(live, name, visit):
             return effect
         finish = Finish(
@@ -126,8 +132,10 @@ class Driver:
             spent=ran.spent,
         )
         self._record(live, finish)
-        if effect != "none" or live.execution.status != "running" or live.must_hand_over():
+        if live.execution.status != "running" or live.must_hand_over():
             live.hand_over()
+        elif effect != "none":  # in one append with the start of the next step, which follows in this turn of the loop
+            live.result_waits = True
         return effect
 
     def _record(self, live: Live, finish: Finish) -> None:
@@ -173,6 +181,8 @@ class Driver:
         try:
             if effect == "writes":
                 await live.flush()
+            elif live.result_waits:
+                live.hand_over()
             branch = live.execution.branches[name]
             ran = await self._runner.run(live.execution, branch, step, prepared, budget=live.program.budget)
         finally:

@@ -301,7 +301,7 @@ class Engine:
                     raise _key_reused(known.key)
                 await live.flush()
                 then = self._folds.after_command(execution_id, known.version)
-                return self._done(then, (), changed=False, replayed=True)
+                return self._done(then, changed=False, replayed=True)
             events = live.decide(msgspec.structs.replace(command, now=self._driver.now(live)))
             decided = live.execution  # what is answered: by the time that this is durable, it may have gone on
             if isinstance(command, Cancel):
@@ -310,22 +310,19 @@ class Engine:
             self._go_on(live)
             self._look_after(live)  # also if it can't be recorded: then it is folded again from the log
             try:
-                recorded = await live.flush()
+                position = await live.flush()
             except VersionConflict:
                 self._unload(live)
                 continue
-            return self._done(decided, recorded, changed=bool(events))
+            return self._done(decided, changed=bool(events), position=position)
         raise Unavailable(f"{execution_id} is being changed too quickly from elsewhere. Try again.")
 
-    def _done(
-        self, execution: Execution, recorded: tuple[Recorded, ...], *, changed: bool, replayed: bool = False
-    ) -> Done:
-        position = recorded[-1].position if recorded else self._log.position()
+    def _done(self, execution: Execution, *, changed: bool, position: int = 0, replayed: bool = False) -> Done:
         return Done(
             execution_id=execution.id,
             status=execution.status,
             version=execution.version,
-            position=position,
+            position=position or self._log.position(),
             changed=changed,
             replayed=replayed,
         )

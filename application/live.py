@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from time import monotonic
 from typing import Final
 
 from application.checkpointing import Growth
 from application.folds import Folds
 from application.ports import Append, Recorded, StoreUnavailable
-from application.writer import Recording, Writer
+from application.writer import Writer
 from domain.commands import Command, Rules
 from domain.decide import decide_and_fold
 from domain.draft import engine_error
@@ -52,13 +51,18 @@ class Live:
         """Children that ended during a pause."""
         self.looked_at = 0
         """The newest durable version that was looked at for children."""
+        self.result_waits = False
+        """The buffer holds a result that is to be handed over before the loop's turn ends, or anything else runs."""
         self._writer = writer
         self._folds = folds
         self._growth = growth
         self._buffer: list[ExecutionEvent] = []
         self._buffered_since = 0.0
-        self._handed = execution.version
-        self._last: Recording | None = None
+        self._handed = self._answered = execution.version
+        """The newest version that the writer was given, and the newest that it has answered for."""
+        self._position = 0
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        """Who waits for a version to be durable, the lowest first."""
 
     @property
     def program(self) -> Program:
@@ -86,7 +90,7 @@ class Live:
 
     def is_idle(self) -> bool:
         """Whether it could be forgotten: nothing runs, and the log has everything."""
-        return not self.tasks and not self._buffer and (self._last is None or self._last.done())
+        return not self.tasks and not self._buffer and self._answered == self._handed
 
     def must_hand_over(self) -> bool:
         """Whether the buffer is full or old enough."""
@@ -94,35 +98,53 @@ class Live:
             return False
         return len(self._buffer) >= MAX_BUFFERED or monotonic() - self._buffered_since >= MAX_BUFFERED_S
 
-    def hand_over(self) -> Recording | None:
-        """Give the buffer to the writer, without waiting. Returns the newest recording under way, if any."""
-        if self._buffer and self.lost is None:
-            events, self._buffer = tuple(self._buffer), []
-            self._last = self._writer.submit(Append(stream=self.execution.id, after=self._handed, events=events))
-            self._last.add_done_callback(self._look)
-            self._handed += len(events)
-            if self._growth.outweighs:
-                self._last.add_done_callback(partial(self._keep, self.execution))
-        return self._last
+    def hand_over(self) -> None:
+        """Give the buffer to the writer, without waiting."""
+        self.result_waits = False
+        if not self._buffer or self.lost is not None:
+            return
+        events, self._buffer = tuple(self._buffer), []
+        append = Append(stream=self.execution.id, after=self._handed, events=events)
+        self._handed += len(events)
+        # What could be worth a checkpoint is kept until it is durable; most is not.
+        kept = self.execution if self._growth.outweighs else None
+        self._writer.record(append, lambda outcome: self._recorded(append, outcome, kept))
 
-    async def flush(self) -> tuple[Recorded, ...]:
-        """Hand over and wait until everything so far is durable. Raises the ClewError of a failed commit."""
-        recording = self.hand_over()
-        recorded = await asyncio.shield(recording) if recording is not None else ()
+    async def flush(self) -> int:
+        """Hand over and wait until everything so far is durable. Raises the ClewError of a failed commit.
+
+        Returns the position of the newest event that was recorded from here; 0: there was none.
+        """
+        self.hand_over()
+        if self._answered < self._handed:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append((self._handed, waiter))
+            await waiter
         if self.lost is not None:  # by a commit before this one
             raise StoreUnavailable(self.lost.message) from self.lost
-        return recorded
+        return self._position
 
-    def _look(self, recording: Recording) -> None:
-        if recording.cancelled() or self.lost is not None:
-            return
-        error = recording.exception()
-        if error is not None:
-            self.lost = error if isinstance(error, ClewError) else StoreUnavailable(str(error))
-        else:
-            self._growth.add(recording.result())
+    def _recorded(self, append: Append, outcome: tuple[Recorded, ...] | ClewError, kept: Execution | None) -> None:
+        """The writer's answer. They come in the order in which appends were handed over."""
+        self._answered = append.after + len(append.events)
+        error = outcome if isinstance(outcome, ClewError) else None
+        if self.lost is None:
+            self.lost = error
+        if not isinstance(outcome, ClewError) and outcome and self.lost is None:
+            self._position = outcome[-1].position
+            self._growth.add(outcome)
+            if kept is not None:
+                asyncio.get_running_loop().call_soon(self._keep, kept, outcome[-1].hash)
+        while self._waiting and self._waiting[0][0] <= self._answered:
+            _, waiter = self._waiting.pop(0)
+            if waiter.done():
+                continue
+            if error is not None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(None)
 
-    def _keep(self, execution: Execution, recording: Recording) -> None:
+    def _keep(self, execution: Execution, hash_: bytes) -> None:
         """The execution as it was handed over is durable now, and worth a checkpoint (unless one was kept meanwhile)."""
-        if self.lost is None and not recording.cancelled() and self._growth.outweighs:
-            self._folds.keep(execution, recording.result()[-1].hash, self._growth)
+        if self.lost is None and self._growth.outweighs:
+            self._folds.keep(execution, hash_, self._growth)

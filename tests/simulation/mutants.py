@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -104,9 +103,9 @@ def a_failed_commit_is_taken_for_a_success(patch: MonkeyPatch) -> None:
 
 @mutant
 def acknowledged_before_the_commit(patch: MonkeyPatch) -> None:
-    async def flush(self: live.Live) -> tuple[Any, ...]:
+    async def flush(self: live.Live) -> int:
         self.hand_over()
-        return ()
+        return 0
 
     patch.setattr(live.Live, "flush", flush)
 
@@ -116,7 +115,7 @@ def effects_do_not_wait_for_their_beginning(patch: MonkeyPatch) -> None:
     original = live.Live.flush
 
     async def flush(self: live.Live) -> Any:
-        return () if self.execution.in_flight() else await original(self)
+        return 0 if self.execution.in_flight() else await original(self)
 
     patch.setattr(live.Live, "flush", flush)
 
@@ -131,30 +130,26 @@ def after_a_failed_commit_nobody_takes_it_up_again(patch: MonkeyPatch) -> None:
 
 @mutant
 def a_doubtful_commit_is_hidden_by_the_next(patch: MonkeyPatch) -> None:
-    async def flush(self: live.Live) -> Any:
-        recording = self.hand_over()
-        return () if recording is None else await asyncio.shield(recording)
+    original = live.Live.flush
+
+    async def flush(self: live.Live) -> int:
+        lost, self.lost = self.lost, None
+        try:
+            return await original(self)
+        finally:
+            self.lost = self.lost or lost
 
     patch.setattr(live.Live, "flush", flush)
 
 
 @mutant
 def a_conflict_is_answered_as_recorded(patch: MonkeyPatch) -> None:
-    original = writer.Writer.submit
+    original = writer.Writer.record
 
-    def submit(self: writer.Writer, append: Any) -> Any:
-        recording = original(self, append)
-        told = asyncio.get_running_loop().create_future()
+    def record(self: writer.Writer, append: Any, then: Any) -> None:
+        original(self, append, lambda outcome: then(() if isinstance(outcome, VersionConflict) else outcome))
 
-        def tell(done: Any) -> None:
-            if not told.done():
-                error = done.exception()
-                told.set_result(() if isinstance(error, VersionConflict) else done.result() if error is None else ())
-
-        recording.add_done_callback(tell)
-        return told
-
-    patch.setattr(writer.Writer, "submit", submit)
+    patch.setattr(writer.Writer, "record", record)
 
 
 @mutant
