@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager, suppress
+from functools import cache
 from threading import Condition
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,8 @@ CACHE_KIB: Final = 16_384
 MAX_READERS: Final = 32
 """Connections for reading at once; more readers than that wait for one another."""
 READER_WAIT_S: Final = 30.0
+ROWS_AT_ONCE: Final = 64
+"""Rows that one statement inserts: each statement lets go of the interpreter, and may have to wait until it gets it back."""
 COLUMNS: Final = "originator_id, originator_version, topic, state, notification_id, hash"
 """In the order of ChainedEvent's fields."""
 
@@ -188,10 +191,9 @@ class LogRecorder(SQLiteApplicationRecorder):
         ]
 
     def _insert_events(self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
-        c.executemany(
-            f"INSERT INTO {self.events_table_name} ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
-            [_parameters(event) for event in stored_events],
-        )
+        for first in range(0, len(stored_events), ROWS_AT_ONCE):
+            rows = stored_events[first : first + ROWS_AT_ONCE]
+            c.execute(_insert(self.events_table_name, len(rows)), [value for row in rows for value in _parameters(row)])
         return [event.id for event in stored_events if isinstance(event, ChainedEvent)]
 
     def insert(self, cursor: SQLiteCursor, rows: Sequence[ChainedEvent]) -> None:
@@ -293,6 +295,12 @@ class LogFactory(SQLiteFactory):
     def transcoder(self) -> Transcoder:
         """The JSON of the domain's Structs."""
         return JsonTranscoder()
+
+
+@cache
+def _insert(table: str, rows: int) -> str:
+    values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
+    return f"INSERT INTO {table} ({COLUMNS}) VALUES {values}"  # noqa: S608 - constants
 
 
 def _parameters(event: StoredEvent) -> tuple[Any, ...]:
