@@ -16,7 +16,7 @@ from domain import json
 from domain.execution import Execution
 
 logger = logging.getLogger("clew.checkpoints")
-MEANING: Final = 1
+MEANING: Final = 2
 """Raise it with any change to what events fold to: what was kept before is then of no use any more."""
 APART: Final = 128
 """Events between checkpoints of an execution, at least: reading those takes about as long as reading a checkpoint."""

@@ -28,6 +28,7 @@ from domain.events import (
     RolledBack,
     SignalReceived,
     SnapshotTaken,
+    StateEdited,
     StateUpdated,
     Suspended,
     WorkflowPublished,
@@ -101,6 +102,7 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
             return _rolled_back(row, event)
         case (
             StateUpdated()
+            | StateEdited()
             | SignalReceived()
             | SnapshotTaken()
             | Recovered()
@@ -179,9 +181,14 @@ def _rolled_back(row: Summary, event: RolledBack) -> Summary:
     """The row at the position that is restored: what was parked there is so again."""
     waits = {name: one.visit.wait for name, one in event.branches.items() if one.visit is not None}
     kinds = ("retry", "lock", "child")
-    parked = {name: wait.due for name, wait in waits.items() if wait is not None and wait.kind not in kinds}
-    back = replace(_ended(row, "running", None), branches=len(event.branches), parked=parked, error_code=None)
-    return _judged(replace(back, current_address=event.branches[ROOT].address))
+    standing = {name: wait for name, wait in waits.items() if wait is not None and wait.kind not in kinds}
+    back = replace(_ended(row, "running", None), branches=len(event.branches), parked={}, error_code=None)
+    back = replace(back, current_address=event.branches[ROOT].address)
+    if event.paused:
+        back = replace(back, status="paused", paused_at=row.paused_at)
+    for name, wait in standing.items():
+        back = _parked(back, name, wait.due, max(wait.since, row.paused_at or 0) if event.paused else wait.since)
+    return _judged(back)
 
 
 def _ended(row: Summary, status: Status, time: int | None) -> Summary:

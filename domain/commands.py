@@ -10,6 +10,8 @@ import msgspec
 from domain.budget import Spent
 from domain.errors import ErrorInfo
 from domain.events import CommandKey, Parent
+from domain.execution import Execution
+from domain.json_patch import Operation
 from domain.limits import Limits
 from domain.node import Fork, Park, Pass
 from domain.patches import Patch
@@ -154,26 +156,26 @@ class Observe(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
 
 
-class Signal(msgspec.Struct, frozen=True, kw_only=True):
-    """A message for a wait: the oldest of that name, or the one at `address` (and `visit`, if not 0)."""
+class PersonCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """What the commands of people share.
+
+    `expected` are the versions on which it is to be decided, and on no other (None: on any).
+    """
 
     now: int
+    actor: str = ""
+    reason: str = ""
+    key: CommandKey | None = None
+    expected: tuple[int, ...] | None = None
+
+
+class Signal(PersonCommand, frozen=True, kw_only=True):
+    """A message for a wait: the oldest of that name, or the one at `address` (and `visit`, if not 0)."""
+
     name: str
     payload: Any = None
     address: str = ""
     visit: int = 0
-    actor: str = ""
-    reason: str = ""
-    key: CommandKey | None = None
-
-
-class PersonCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """What the plain commands of people share."""
-
-    now: int
-    actor: str = ""
-    reason: str = ""
-    key: CommandKey | None = None
 
 
 class Pause(PersonCommand, frozen=True, kw_only=True):
@@ -192,5 +194,25 @@ class Cancel(PersonCommand, frozen=True, kw_only=True):
     """End the execution now."""
 
 
-OutsideCommand = Signal | Pause | Resume | Retry | Cancel
-Command = Start | Begin | Finish | Recover | FireDue | Observe | Signal | Pause | Resume | Retry | Cancel
+class RollBack(PersonCommand, frozen=True, kw_only=True):
+    """Put the execution back to an earlier version of it, `target`, that has this `name` if it was asked for by it."""
+
+    target: Execution
+    name: str = ""
+
+
+class EditState(PersonCommand, frozen=True, kw_only=True):
+    """Change the state. `at` is the pointer of the patch in what was sent, for the places of problems."""
+
+    operations: tuple[Operation, ...]
+    at: str = ""
+
+
+class TakeSnapshot(PersonCommand, frozen=True, kw_only=True):
+    """Name the newest version."""
+
+    name: str
+
+
+OutsideCommand = Signal | Pause | Resume | Retry | Cancel | RollBack | EditState | TakeSnapshot
+Command = Start | Begin | Finish | Recover | FireDue | Observe | OutsideCommand

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from domain.changing import edit, roll_back, take_snapshot
 from domain.children import observe
 from domain.commands import (
     Begin,
     Cancel,
     Command,
+    EditState,
     Finish,
     FireDue,
     Observe,
@@ -17,12 +19,14 @@ from domain.commands import (
     Recover,
     Resume,
     Retry,
+    RollBack,
     Rules,
     Signal,
     Start,
+    TakeSnapshot,
 )
 from domain.draft import Draft
-from domain.errors import Refused, StepFailure, Unacceptable
+from domain.errors import Outdated, Refused, StepFailure, Unacceptable
 from domain.events import Cancelled, ExecutionEvent, ExecutionStarted, Paused, Resumed
 from domain.execution import ROOT, Execution
 from domain.joining import settle
@@ -44,9 +48,17 @@ def decide_and_fold(
 ) -> tuple[tuple[ExecutionEvent, ...], Execution]:
     """Like `decide`, with the execution that the events lead to: it was folded while deciding."""
     draft = Draft(execution)
+    if isinstance(command, PersonCommand):
+        _check_expected(execution, command)
     _decide(draft, command, rules)
     settle(draft, rules, command.now)
     return tuple(draft.events), draft.execution
+
+
+def _check_expected(execution: Execution, command: PersonCommand) -> None:
+    if command.expected is not None and execution.version not in command.expected:
+        message = f"The execution is at version {execution.version} by now: look at it again, and decide on that."
+        raise Outdated(message, details={"version": execution.version})
 
 
 def _decide(draft: Draft, command: Command, rules: Rules) -> None:
@@ -76,6 +88,12 @@ def _decide(draft: Draft, command: Command, rules: Rules) -> None:
         case Cancel():
             _refuse_ended(draft, "be cancelled")
             draft.record(Cancelled(time=command.now, actor=command.actor, reason=command.reason, key=command.key))
+        case RollBack():
+            roll_back(draft, rules, command)
+        case EditState():
+            edit(draft, rules, command)
+        case TakeSnapshot():
+            take_snapshot(draft, command)
         case _:
             assert_never(command)
 

@@ -100,6 +100,12 @@ class Refused(ClewError):
     code = "CONFLICT"
 
 
+class Outdated(Refused):
+    """The execution has gone on since whoever asks has seen it. `details` has its `version` now."""
+
+    code = "VERSION_MISMATCH"
+
+
 class Unacceptable(ClewError):
     """The request is well formed but asks for something that can't be."""
 

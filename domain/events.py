@@ -14,7 +14,7 @@ import msgspec
 from domain.budget import Spent
 from domain.errors import ErrorInfo
 from domain.patches import Op
-from domain.position import Branch, Joining, WaitFor
+from domain.position import Branch, Joining, ListReplaced, WaitFor
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -301,11 +301,21 @@ class SnapshotTaken(Event, frozen=True, kw_only=True):
     key: CommandKey | None = None
 
 
+class StateEdited(Event, frozen=True, kw_only=True):
+    """A person changed the state: a patch against the version before. `lists` are those of loops that changed with it."""
+
+    tag: ClassVar[str] = "state_edited"
+    patch: tuple[Op, ...]
+    lists: tuple[ListReplaced, ...] = ()
+    reason: str = ""
+    key: CommandKey | None = None
+
+
 class RolledBack(Event, frozen=True, kw_only=True):
     """State and position are again what they were at version `to`; history goes on, in a new walk.
 
     `patch` leads from the state before to that of then, `outputs` does so for the edge data of the steps. `branches` is
-    the position, without the visits that were in flight: these begin again.
+    the position, without the visits that were in flight: these begin again. `paused`: it was, and stays so.
     """
 
     tag: ClassVar[str] = "rolled_back"
@@ -314,6 +324,7 @@ class RolledBack(Event, frozen=True, kw_only=True):
     patch: tuple[Op, ...] = ()
     outputs: tuple[Op, ...] = ()
     branches: dict[str, Branch] = {}
+    paused: bool = False
     reason: str = ""
     key: CommandKey | None = None
 
@@ -377,6 +388,7 @@ ExecutionEvent = (
     | Resumed
     | Paused
     | SnapshotTaken
+    | StateEdited
     | RolledBack
     | Recovered
     | Completed
@@ -405,6 +417,7 @@ EVENT_TYPES: dict[str, type[AnyEvent]] = {
         Resumed,
         Paused,
         SnapshotTaken,
+        StateEdited,
         RolledBack,
         Recovered,
         Completed,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from domain import json
 from domain.branching import branch_closed, branches_opened
+from domain.editing import state_edited
 from domain.events import (
     AttemptEvent,
     BranchClosed,
@@ -33,11 +34,12 @@ from domain.events import (
     RolledBack,
     SignalReceived,
     SnapshotTaken,
+    StateEdited,
     StateUpdated,
     Suspended,
 )
 from domain.execution import Execution, Failure, KeptSignal, KnownCommand, heavier, status_of
-from domain.going_back import completed_snapshot, new_walk, rolled_back, snapshot_taken, without_inner
+from domain.going_back import at_failure, completed_snapshot, new_walk, rolled_back, snapshot_taken
 from domain.patches import apply, find
 from domain.position import Bound, Branch, Frame, Visit, WaitFor
 
@@ -93,6 +95,8 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:  # noqa: 
             return branch_closed(execution, event)
         case SnapshotTaken():
             return snapshot_taken(_with_key(execution, event.key), event)
+        case StateEdited():
+            return state_edited(_with_key(execution, event.key), event)
         case RolledBack():
             return rolled_back(_with_key(execution, event.key), event)
         case SignalReceived():
@@ -322,8 +326,7 @@ def _retried(execution: Execution, event: Resumed) -> Execution:
     """
     branches = execution.branches
     if event.address:
-        again = replace(branches[event.branch], address=event.address, visit=None)
-        branches = {**without_inner(branches, event.branch), event.branch: again}
+        branches = at_failure(branches, event.branch, event.address)
     return new_walk(execution, branches)
 
 

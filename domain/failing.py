@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from domain.commands import Rules
+from domain.commands import PersonCommand, Rules
 from domain.draft import Draft
 from domain.errors import ErrorInfo
 from domain.events import Failed, RolledBack
-from domain.execution import Snapshot
+from domain.execution import Execution, Snapshot
+from domain.going_back import position_of, standing
 from domain.patches import diff
 
 
@@ -19,21 +20,25 @@ def fail_execution(
     snapshot = draft.execution.snapshot
     restored = False
     if rules.program.rolls_back and error.severity == "critical" and snapshot is not None and snapshot.branches:
-        roll_back(draft, snapshot, now=now, reason=f"{error.code}: {error.message}")
+        why = PersonCommand(now=now, reason=f"{error.code}: {error.message}")
+        go_back(draft, snapshot, name=snapshot.name, by=why)
         restored = True
     draft.record(Failed(time=now, error=error, address=address, visit=visit, branch=branch, restored=restored))
 
 
-def roll_back(draft: Draft, snapshot: Snapshot, *, now: int, reason: str) -> None:
-    """Put the execution back to what a snapshot has."""
+def go_back(draft: Draft, then: Snapshot | Execution, *, name: str, by: PersonCommand, paused: bool = False) -> None:
+    """Put the execution back to what there was at another version of it."""
     draft.record(
         RolledBack(
-            time=now,
-            to=snapshot.version,
-            name=snapshot.name,
-            patch=tuple(diff(draft.execution.state, snapshot.state)),
-            outputs=tuple(diff(draft.execution.outputs.whole(), snapshot.outputs.whole())),
-            branches={name: branch.plain() for name, branch in snapshot.branches.items()},
-            reason=reason,
+            time=by.now,
+            actor=by.actor,
+            to=then.version,
+            name=name,
+            patch=tuple(diff(draft.execution.state, then.state)),
+            outputs=tuple(diff(draft.execution.outputs.whole(), then.outputs.whole())),
+            branches=standing(then.branches if isinstance(then, Snapshot) else position_of(then)),
+            paused=paused,
+            reason=by.reason,
+            key=by.key,
         )
     )

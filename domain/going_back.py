@@ -36,15 +36,55 @@ def _filled(snapshot: Snapshot, execution: Execution) -> Snapshot:
 
 def rolled_back(execution: Execution, event: RolledBack) -> Execution:
     """The execution back at an earlier state and position, in a new walk."""
-    return counted(
-        replace(
-            new_walk(execution, event.branches),
-            state=apply(execution.state, event.patch),
-            outputs=Layers(older=apply(execution.outputs.whole(), event.outputs)),
-            paused_at=None,
-            exhausted=None,
-        )
+    back = replace(
+        new_walk(execution, event.branches),
+        state=apply(execution.state, event.patch),
+        outputs=Layers(older=apply(execution.outputs.whole(), event.outputs)),
+        exhausted=None,
     )
+    if event.paused:
+        back = replace(back, status="paused", paused_at=execution.paused_at or event.time)
+    else:
+        back = replace(back, paused_at=None)
+    return counted(_for_anybody(back))
+
+
+def _for_anybody(execution: Execution) -> Execution:
+    """The execution, whose kept signals are for anybody again where the wait that each was sent to stands no more."""
+    parked = {(visit.address, visit.number) for _, visit, _ in execution.waits()}
+    kept = {
+        name: tuple(
+            signal if (signal.address, signal.visit) in parked else replace(signal, address="", visit=0)
+            for signal in signals
+        )
+        for name, signals in execution.kept.items()
+    }
+    return replace(execution, kept=kept) if kept != execution.kept else execution
+
+
+def standing(branches: dict[str, Branch]) -> dict[str, Branch]:
+    """A position as the log has it, to go on from: the visits that were in flight begin again, and count anew."""
+    return {name: _before_attempt(branch.plain()) for name, branch in branches.items()}
+
+
+def _before_attempt(branch: Branch) -> Branch:
+    """The branch before its open visit was entered, unless that is parked for something that is still to come."""
+    without = _without_attempt(branch)
+    return without.unentered(branch.visit.address) if branch.visit is not None and without.visit is None else without
+
+
+def position_of(execution: Execution) -> dict[str, Branch]:
+    """The branches of an execution, those of one that failed at the step that did."""
+    failure = execution.failure
+    if failure is None or failure.restored or not failure.address:
+        return execution.branches
+    return at_failure(execution.branches, failure.branch, failure.address)
+
+
+def at_failure(branches: dict[str, Branch], name: str, address: str) -> dict[str, Branch]:
+    """The branches, one of which stands at the step again that has failed in it; what that had opened is gone."""
+    again = replace(branches[name], address=address, visit=None)
+    return {**without_inner(branches, name), name: again}
 
 
 def without_inner(branches: dict[str, Branch], name: str) -> dict[str, Branch]:
@@ -63,14 +103,17 @@ def without_inner(branches: dict[str, Branch], name: str) -> dict[str, Branch]:
 def new_walk(execution: Execution, branches: dict[str, Branch]) -> Execution:
     """The execution going on from a position: what was in flight there begins again, what was parked stays so."""
     branches = {name: _without_attempt(branch) for name, branch in branches.items()}
-    parked = [branch.visit for branch in branches.values() if branch.visit is not None]
+    visits: dict[str, int] = {}
+    for branch in branches.values():
+        if branch.visit is not None:  # of passes beside one another the last one need not be the newest
+            visits[branch.visit.address] = max(branch.visit.number, visits.get(branch.visit.address, 0))
     again = replace(
         execution,
         branches=branches,
         status="running",
         walk=execution.walk + 1,
         steps=0,
-        visits=Layers({visit.address: visit.number for visit in parked}),
+        visits=Layers(visits),
         failure=None,
         ended=None,
     )

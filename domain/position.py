@@ -114,6 +114,19 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
         return self.recoveries - self.bereft
 
 
+class ListReplaced(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A loop goes through another list from now on, at the index where it is: that at a pointer of the state.
+
+    `frame` is the place of the loop among the frames of the branch, from 0, and `parameter` what its list is called
+    there; without a frame it is the loop whose passes, beside one another, the visit of the branch has opened.
+    """
+
+    at: str
+    parameter: str
+    branch: str = ""
+    frame: int = -1
+
+
 class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """Where one strand of an execution stands: the step to visit next or being visited (None: at its end).
 
@@ -152,9 +165,24 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
         entries, earlier = added(self.entries, self.earlier, address, count)
         return replace(self, address=address, entries=entries, earlier=earlier)
 
+    def unentered(self, address: str) -> Branch:
+        """The branch, as if it had not entered a step the last time."""
+        if len(self.frames) > self.base:
+            top = self.frames[-1]
+            fewer = replace(top, entries=_one_less(top.entries, address))
+            return replace(self, frames=(*self.frames[:-1], fewer))
+        branch = self.plain()
+        return replace(branch, entries=_one_less(branch.entries, address))
+
     def plain(self) -> Branch:
         """The branch as the log has it."""
         return replace(self, entries={**self.earlier, **self.entries}, earlier={}) if self.earlier else self
+
+
+def _one_less(entries: dict[str, int], address: str) -> dict[str, int]:
+    left = {other: count for other, count in entries.items() if other != address}
+    count = entries.get(address, 0) - 1
+    return {**left, address: count} if count > 0 else left
 
 
 def pass_data(items: list[Any], index: int) -> dict[str, Any]:

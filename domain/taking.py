@@ -170,19 +170,24 @@ def record_writes(draft: Draft, rules: Rules, taking: Taking, ops: Sequence[Op])
 
 
 def check_weight(draft: Draft, rules: Rules) -> None:
-    """Raise `STATE_LIMIT` when the execution holds more than it may.
+    """Raise `STATE_LIMIT` when the execution holds more than it may."""
+    limit = rules.limits.state_bytes
+    weight = over_weight(draft, limit)
+    if weight:
+        message = f"The state of the execution is {weight:,} bytes; at most {limit:,} are allowed."
+        raise StepFailure(engine_error("STATE_LIMIT", message, details={"bytes": weight, "limit": limit}))
+
+
+def over_weight(draft: Draft, limit: int) -> int:
+    """What the execution weighs if that is more than the limit, else 0.
 
     Where the bound says so, it is counted, and that is kept: near the limit not every step is to count it again. The
     fold of the log, which knows no limit, then has another bound; nothing is decided by it that a count does not confirm.
     """
-    limit = rules.limits.state_bytes
     if draft.execution.weight <= limit:
-        return
+        return 0
     draft.execution = counted(draft.execution)
-    weight = draft.execution.weight
-    if weight > limit:
-        message = f"The state of the execution is {weight:,} bytes; at most {limit:,} are allowed."
-        raise StepFailure(engine_error("STATE_LIMIT", message, details={"bytes": weight, "limit": limit}))
+    return draft.execution.weight if draft.execution.weight > limit else 0
 
 
 def _entry(taking: Taking, before: Mapping[str, Any]) -> LoopEntry:

@@ -91,6 +91,10 @@ def _changes(data: Mapping[str, Any]) -> str:
     return ", ".join([*shown, *more])
 
 
+def _edited(data: Mapping[str, Any]) -> str:
+    return f"{_changes(data)}{_because(data)}"
+
+
 def _edge(data: Mapping[str, Any]) -> str:
     edge = plain(data["edge"]) if data.get("edge") is not None else "no edge"
     return f"{edge} → {_short(str(data['target'])) if data.get('target') else 'the end'}"
@@ -167,6 +171,7 @@ _GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "Suspended": _suspended,
     "BranchesOpened": _opened,
     "SnapshotTaken": _named,
+    "StateEdited": _edited,
     "RolledBack": _back,
     "BranchClosed": _closed,
     "SignalReceived": _signal,

@@ -34,12 +34,13 @@ from domain.events import (
     RolledBack,
     SignalReceived,
     SnapshotTaken,
+    StateEdited,
     StateUpdated,
     Suspended,
     WorkflowPublished,
 )
 from domain.patches import Op
-from domain.position import Bound, Branch, Frame, Joining, Opened, Visit, WaitFor
+from domain.position import Bound, Branch, Frame, Joining, ListReplaced, Opened, Visit, WaitFor
 
 T = 1_764_000_000_000_000
 STEP = "/workflow/0/charge"
@@ -331,6 +332,16 @@ EVENTS: tuple[AnyEvent, ...] = (
     BranchesOpened(time=T, address=STEP, visit=1, branches=(), spent=Spent(cost=0.5, tokens=2)),
     Paused(time=T, error=ERROR, address=STEP, visit=2, spent=Spent(cost=0.5, tokens=2)),
     Recovered(time=T, worker="w-2", cause="store", address=STEP, visit=2, attempt=3),
+    StateEdited(time=T, patch=(Op("remove", "/a~1b"),)),
+    StateEdited(
+        time=T,
+        actor="ann",
+        patch=(Op("add", "/a/0", VALUES), Op("replace", "/b", None)),
+        lists=(ListReplaced(at="/a", parameter="items"), ListReplaced(at="/b", parameter="rows", branch="x", frame=2)),
+        reason="because",
+        key=KEY,
+    ),
+    RolledBack(time=T, to=7, paused=True),
 )
 
 
