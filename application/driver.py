@@ -117,10 +117,11 @@ class Driver:
         if visit is None or visit.wait is not None:  # the limit on steps; a lock that somebody has
             live.hand_over()
             return "none"
+        walk = live.execution.walk
         effect, ran = await self._run(live, name, step, prepared=prepared, value=value)
         if live.result_waits:  # nothing was run, or it would have been handed over before
             live.hand_over()
-        if live.lost is not None or not _is_open(live, name, visit):
+        if live.lost is not None or live.execution.walk != walk or not _is_open(live, name, visit):
             return effect
         finish = Finish(
             now=self.now(live),

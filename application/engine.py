@@ -39,9 +39,9 @@ from application.running import NodeRunner
 from application.settling import Settling
 from application.timers import Timers
 from application.writer import Writer
-from domain.commands import Cancel, FireDue, OutsideCommand, Recover, Rules, Start
+from domain.commands import Cancel, FireDue, OutsideCommand, Recover, RollBack, Rules, Start
 from domain.decide import decide
-from domain.errors import ClewError, InvalidDefinition, NotFound, Refused, Unacceptable, Unavailable
+from domain.errors import ClewError, InvalidDefinition, NotFound, Outdated, Refused, Unacceptable, Unavailable
 from domain.events import CommandKey, ExecutionStarted
 from domain.evolve import fold
 from domain.execution import Execution
@@ -302,9 +302,13 @@ class Engine:
                 await live.flush()
                 then = self._folds.after_command(execution_id, known.version)
                 return self._done(then, changed=False, replayed=True)
-            events = live.decide(msgspec.structs.replace(command, now=self._driver.now(live)))
+            try:
+                events = live.decide(msgspec.structs.replace(command, now=self._driver.now(live)))
+            except Outdated:
+                await live.flush()  # the version that is told is to be one that can be looked at
+                raise
             decided = live.execution  # what is answered: by the time that this is durable, it may have gone on
-            if isinstance(command, Cancel):
+            if isinstance(command, Cancel | RollBack):
                 for task in live.tasks.values():
                     self._runner.cut(task)
             self._go_on(live)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 from itertools import takewhile
 from typing import Final, NamedTuple
@@ -10,8 +11,9 @@ from typing import Final, NamedTuple
 from application.checkpointing import CheckpointWriter, Growth, checkpoint_of, restored
 from application.ports import Checkpoint, Checkpoints, EventLog, Recorded, StoreUnavailable
 from application.reading import execution_event
+from domain.completions import end_of_completion
 from domain.errors import NotFound
-from domain.events import ChildObserved, Completed, EdgeTaken, Failed, Resumed, StateUpdated
+from domain.events import ChildObserved, Completed, EdgeTaken, ExecutionEvent, Failed, Resumed, StateUpdated
 from domain.evolve import evolve
 from domain.execution import Execution
 
@@ -95,6 +97,17 @@ class Folds:
                 version = recorded.version
             page = self._page(execution_id, version, upto) if len(page) == PAGE else []
         return version
+
+    def end_of_completion(self, execution_id: str, version: int) -> int:
+        """The version that a version means: the last of the completion that it is in the middle of."""
+        return end_of_completion(version, self._from(execution_id, version))
+
+    def _from(self, execution_id: str, version: int) -> Iterator[ExecutionEvent]:
+        """The events from a version on, read a few at a time."""
+        after = version - 1
+        while page := self._log.read(execution_id, after=after, limit=AT_ONCE):
+            yield from map(execution_event, page)
+            after = page[-1].version
 
     def after_command(self, execution_id: str, version: int) -> Execution:
         """An execution as the command left it whose event with the key is that version: what whoever sends it again is
