@@ -11,16 +11,15 @@ from typing import Any, Final
 from application.breakers import Breakers
 from application.live import Live
 from application.ports import Clock, Nodes
-from application.running import NodeRunner, Ran, raised
+from application.preparing import prepare_visit
+from application.running import NodeRunner, Ran
 from application.slots import Slots
-from domain.budget import overspent
 from domain.commands import Begin, Erred, Finish, Stored
-from domain.draft import engine_error
 from domain.errors import ErrorInfo, StepFailure
 from domain.events import BranchClosed, ChildStarted
 from domain.node import Effect
 from domain.position import Visit
-from domain.preparing import Prepared, prepare, prepare_setter
+from domain.preparing import Prepared
 from domain.program import Step
 
 logger = logging.getLogger("clew.engine")
@@ -107,7 +106,7 @@ class Driver:
         branch = live.execution.branches[name]
         assert branch.address is not None, f"branch {name!r} of {live.execution.id} is at its end"
         step = live.program.at(branch.address)
-        value, prepared = self._prepare(live, name, step)
+        value, prepared = prepare_visit(live.execution, name, step, program=live.program, nodes=self._nodes)
         late: tuple[str, ...] = ()
         if branch.visit is not None and branch.visit.ready:  # it has begun, and waited for its locks
             late = prepared.warnings
@@ -148,23 +147,6 @@ class Driver:
             self.wake(live)
         if closed and live.children:  # some of them may not be waited for any more
             self._rested(live)
-
-    def _prepare(self, live: Live, name: str, step: Step) -> tuple[Any, Prepared]:
-        branch = live.execution.branches[name]
-        if step.setter is not None:
-            return prepare_setter(live.execution, branch, step)
-        node = self._nodes.find(step.node)
-        if node is None:
-            error = engine_error("NODE_UNAVAILABLE", f"There is no node {step.node!r} here any more.")
-            return None, Prepared(config={}, failure=error)
-        if node.metadata.spends:
-            refusal = overspent(live.program.budget, live.execution.spent, step.name)
-            if refusal is not None:
-                return None, Prepared(config={}, failure=refusal)
-        try:
-            return None, prepare(live.execution, branch, step, node)
-        except Exception as error:  # noqa: BLE001 - a node's own `overlay`: what it raises is its step's error
-            return None, Prepared(config={}, failure=raised(error))
 
     async def _run(self, live: Live, name: str, step: Step, *, prepared: Prepared, value: Any) -> tuple[Effect, Ran]:
         if prepared.failure is not None:

@@ -118,16 +118,16 @@ class NodeRunner:
                 context = deadline.give_to(context)
                 answer = await self._answer(node, context, given.config, step, deadline)
                 outcome = await self._outcome(answer, prepared, node, means.secrets)
-            return Ran(outcome=outcome, patch=view.patch(), reads=tuple(sorted(view.reads)))
+            return Ran(outcome=outcome, patch=view.patch(), reads=_reads(view))
         except StepFailure as failure:
-            return Ran(outcome=Erred(error=_sound(failure.error)))
+            return Ran(outcome=Erred(error=_sound(failure.error)), reads=_reads(view))
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and asyncio.current_task() in self._cut:
                 raise
             _take_back_cancelling()
             told = redactor_of(means.secrets).text(_traceback(error))
             logger.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, told)
-            return Ran(outcome=Erred(error=raised(error)))
+            return Ran(outcome=Erred(error=raised(error)), reads=_reads(view))
 
     async def _outcome(self, answer: Answer, prepared: Prepared, node: WorkflowNode, secrets: GivenSecrets) -> Outcome:
         if isinstance(answer, Call):
@@ -191,6 +191,13 @@ class NodeRunner:
         if inspect.isawaitable(answer):
             answer = await deadline.wait_for(answer, step)
         return _first_edge(answer, context)
+
+
+def _reads(view: StateView) -> tuple[str, ...]:
+    """The top-level keys that a node has read, as far as they can be recorded: it may ask for anything."""
+    return tuple(
+        sorted(key for key in view.reads if isinstance(key, str) and key == key.encode(errors="replace").decode())
+    )
 
 
 def _cleaned(ran: Ran, redactor: Redactor) -> Ran:

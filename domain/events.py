@@ -161,19 +161,24 @@ class EdgeTaken(AttemptEvent, frozen=True, kw_only=True):
 
 
 class NodeFailed(AttemptEvent, frozen=True, kw_only=True):
-    """A visit ends by an error that no route took."""
+    """A visit ends by an error that no route took. `reads` as in `EdgeTaken`."""
 
     tag: ClassVar[str] = "node_failed"
     error: ErrorInfo
+    reads: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 class RetryScheduled(AttemptEvent, frozen=True, kw_only=True):
-    """An attempt failed, and the visit is tried again when it is due (microseconds). Its writes are dropped."""
+    """An attempt failed, and the visit is tried again when it is due (microseconds). Its writes are dropped.
+
+    `reads` as in `EdgeTaken`.
+    """
 
     tag: ClassVar[str] = "retry_scheduled"
     error: ErrorInfo
     due: int
+    reads: tuple[str, ...] = ()
 
 
 class Suspended(AttemptEvent, frozen=True, kw_only=True):

@@ -98,8 +98,11 @@ def _bad(path: str, message: str) -> Problem:
     return Problem(code="INVALID_OPTION", path=path, message=message)
 
 
-def retried(draft: Draft, step: Step, error: ErrorInfo, *, branch: str, now: int) -> bool:
-    """Schedule another attempt of the visit if its policy has one left for this error. False: the error stands."""
+def retried(draft: Draft, step: Step, error: ErrorInfo, *, branch: str, now: int, reads: tuple[str, ...] = ()) -> bool:
+    """Schedule another attempt of the visit if its policy has one left for this error. False: the error stands.
+
+    `reads` is what the node has read in this attempt.
+    """
     visit = draft.visit(branch)
     policy = step.options.retry
     if policy is None or not may_try_again(step, error, visit):
@@ -114,6 +117,7 @@ def retried(draft: Draft, step: Step, error: ErrorInfo, *, branch: str, now: int
             branch=branch,
             error=error,
             due=now + _delay_ms(policy, draft.execution, visit, tries) * 1_000,
+            reads=reads,
         )
     )
     return True

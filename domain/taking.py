@@ -278,6 +278,7 @@ def fail_visit(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) -> 
             attempt=visit.attempt,
             branch=name,
             error=error,
+            reads=taking.reads,
             warnings=taking.warnings,
         )
     )
@@ -293,7 +294,7 @@ def fail_or_route(draft: Draft, rules: Rules, error: ErrorInfo, taking: Taking) 
     When that patch does not fit, that is the error, and nothing of the patch is written.
     """
     step = rules.program.at(draft.visit(taking.branch).address)
-    if retried(draft, step, error, branch=taking.branch, now=taking.now):
+    if retried(draft, step, error, branch=taking.branch, now=taking.now, reads=taking.reads):
         return
     mark = draft.mark()
     try:

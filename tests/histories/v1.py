@@ -342,6 +342,8 @@ EVENTS: tuple[AnyEvent, ...] = (
         key=KEY,
     ),
     RolledBack(time=T, to=7, paused=True),
+    NodeFailed(time=T, address=STEP, visit=1, error=ERROR, reads=("k", "*")),
+    RetryScheduled(time=T, address=STEP, visit=1, error=ERROR, due=T + 1, reads=("k",)),
 )
 
 
