@@ -92,6 +92,24 @@ class EventLog(ABC):
         """The events of a stream with `after` < version <= `upto`, oldest first unless asked, at most `limit`."""
 
     @abstractmethod
+    def search(
+        self,
+        stream: str,
+        *,
+        tags: Sequence[str],
+        texts: Sequence[Sequence[bytes]] = (),
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Recorded]:
+        """Those of the events that `read` would give whose tag is among `tags` and whose JSON has one of each of `texts`.
+
+        A text is a piece of an event as it is stored: of what `domain.json` makes of it. It may stand there for something
+        else than is meant, so that whoever searches looks at what is found. A tag stands for those of the past, too.
+        """
+
+    @abstractmethod
     def follow(self, after: int, limit: int) -> list[Recorded]:
         """The events of all streams behind a position, in order of position, at most `limit`.
 

@@ -11,7 +11,7 @@ from application.ports import StoreUnavailable
 from domain.events import EVENT_TYPES, AnyEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from eventsourcing.domain import DomainEventProtocol
 
@@ -89,6 +89,13 @@ class EventMapper(Mapper[str]):
             return decoder(state) if decoder is not None else self._upcast(tag, state)
         except Exception as error:  # ciphers, compressors and upcasts raise what they like
             raise _unreadable(stored_event, f"damaged ({error}). Restore the store from a backup.") from error
+
+    def stored_tags(self, tags: Iterable[str]) -> tuple[str, ...]:
+        """The tags under which the events of these tags may be stored: themselves, and those of the past that lead there."""
+        found = dict.fromkeys(tags)
+        while older := [tag for tag, (newer, _) in self._upcasts.items() if newer in found and tag not in found]:
+            found.update(dict.fromkeys(older))
+        return tuple(found)
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         """The row of a StreamEvent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,27 @@ class MemoryLog(EventLog):
         """Read a stream."""
         rows = [row for row in self.rows(stream)[max(after, 0) :] if upto is None or row.originator_version <= upto]
         return self._recorded((rows[::-1] if newest_first else rows)[:limit])
+
+    def search(
+        self,
+        stream: str,
+        *,
+        tags: Sequence[str],
+        texts: Sequence[Sequence[bytes]] = (),
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Recorded]:
+        """Look at every event of a stream."""
+        wanted = frozenset(self._mapper.stored_tags(tags))
+        rows = self.rows(stream)[max(after, 0) : upto]
+        found = (
+            row
+            for row in (reversed(rows) if newest_first else rows)
+            if row.topic in wanted and all(any(text in row.state for text in group) for group in texts)
+        )
+        return self._recorded(islice(found, limit))
 
     def follow(self, after: int, limit: int) -> list[Recorded]:
         """Read all streams by position."""

@@ -138,6 +138,24 @@ class PostgresLog(EventLog):
         rows = self._recorder.select_events(stream, gt=after, lte=upto, desc=newest_first, limit=limit)
         return self._recorded(rows)
 
+    def search(
+        self,
+        stream: str,
+        *,
+        tags: Sequence[str],
+        texts: Sequence[Sequence[bytes]] = (),
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Recorded]:
+        """Let the database look at every event of a stream, so that only what is found comes over the wire."""
+        stored = self._mapper.stored_tags(tags)
+        rows = self._recorder.search_events(
+            stream, topics=stored, texts=texts, gt=after, lte=upto, desc=newest_first, limit=limit
+        )
+        return self._recorded(rows)
+
     def follow(self, after: int, limit: int) -> list[Recorded]:
         """Read all streams by position. Positions are given out and committed under one lock: none appears late."""
         return self._recorded(self._recorder.select_notifications(after, limit))

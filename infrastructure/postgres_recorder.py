@@ -6,6 +6,7 @@ for each insert, which was 33 times slower under group commit, or, without the l
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from psycopg.sql import SQL, Identifier
@@ -32,6 +33,16 @@ WRITING: Final = Use("writer", statement_s=4.0, options=f"-c synchronous_commit=
 READING: Final = Use("reader", options=ALONG_INDEXES)
 READERS: Final = 8
 """Connections for reading at once; more readers than that wait for one another."""
+
+
+def _search(groups: int, *, desc: bool) -> str:
+    """The query for rows with one text of each of so many groups in them."""
+    has_one = "AND EXISTS (SELECT FROM unnest(%b) AS t (piece) WHERE position(t.piece IN state) > 0) "
+    return (
+        "SELECT {columns} FROM {schema}.stored_events WHERE originator_id = %b AND originator_version > %b::bigint "  # noqa: S608 - constants
+        f"AND originator_version <= %b::bigint AND topic = ANY(%b) {has_one * groups}"
+        f"ORDER BY originator_version {'DESC' if desc else 'ASC'} LIMIT %b::bigint"
+    )
 
 
 class Difference(NamedTuple):
@@ -71,6 +82,7 @@ class LogRecorder:
             "AND originator_version <= %b::bigint ORDER BY originator_version "
         )
         self._oldest = statement(events + "ASC LIMIT %b::bigint")
+        self._searching = lru_cache(maxsize=32)(lambda groups, desc: statement(_search(groups, desc=desc)))
         self._newest = statement(events + "DESC LIMIT %b::bigint")
         self._notifications = statement(
             "SELECT {columns} FROM {schema}.stored_events WHERE notification_id > %b::bigint "
@@ -143,6 +155,24 @@ class LogRecorder:
         most = EVERYTHING if limit is None else limit
         statement = self._newest if desc else self._oldest
         return self._events(self.readers.rows(statement, (self._names.key(stream), gt, upto, most)))
+
+    def search_events(
+        self,
+        stream: str,
+        *,
+        topics: Sequence[str],
+        texts: Sequence[Sequence[bytes]],
+        gt: int,
+        lte: int | None,
+        desc: bool,
+        limit: int | None,
+    ) -> list[ChainedEvent]:
+        """The rows of a stream and of these topics that have a text of each group in them, by version."""
+        upto = EVERYTHING if lte is None else lte
+        most = EVERYTHING if limit is None else limit
+        groups = [bytes_array(group) for group in texts]
+        parameters = (self._names.key(stream), gt, upto, texts_array(topics), *groups, most)
+        return self._events(self.readers.rows(self._searching(len(groups), desc), parameters))
 
     def select_notifications(self, after: int, limit: int) -> list[ChainedEvent]:
         """The rows of all streams, by position."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import chain
 from threading import Condition
 from typing import TYPE_CHECKING, Any, Final
 
@@ -208,16 +209,22 @@ class LogRecorder(SQLiteApplicationRecorder):
         lte: int | None = None,
         desc: bool = False,
         limit: int | None = None,
+        topics: Sequence[str] | None = None,
+        texts: Sequence[Sequence[bytes]] = (),
     ) -> list[ChainedEvent]:
-        """The rows of a stream, by version."""
+        """The rows of a stream, by version; if topics are given, those of them that have a text of each group in them."""
+        tags = f"AND topic IN ({','.join('?' * len(topics))}) " if topics is not None else ""
+        pieces = "".join(f"AND ({' OR '.join(['instr(state, ?)'] * len(group)) or '0'}) " for group in texts)
         statement = (
             f"SELECT {COLUMNS} FROM {self.events_table_name} "  # noqa: S608 - constants
-            "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? "
+            f"WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? {tags}{pieces}"
             f"ORDER BY originator_version {'DESC' if desc else 'ASC'} LIMIT ?"
         )
         everything = 2**63 - 1
         upto = everything if lte is None else lte
-        return self._select(statement, (str(originator_id), gt or 0, upto, everything if limit is None else limit))
+        sought = [*(topics or ()), *chain.from_iterable(texts)]
+        most = everything if limit is None else limit
+        return self._select(statement, (str(originator_id), gt or 0, upto, *sought, most))
 
     def select_notifications(
         self,

@@ -5,15 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from secrets import token_hex
 from threading import Barrier, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from application.ports import Append, EventLog, Recorded, StoreUnavailable, VersionConflict
+from domain import json
 from tests.contracts.samples import append, must, node_started, said, started, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 WRITERS = 20
 APPENDS_PER_WRITER = 15
@@ -124,6 +125,46 @@ class EventLogContract(ABC):
         log.append([append("x", 0, *range(1, 11))])
         assert told(log.read("x", newest_first=True, limit=3)) == [10, 9, 8]
         assert told(log.read("x", after=4, upto=6, newest_first=True)) == [6, 5]
+
+    def test_searching_finds_events_by_their_kind_and_what_they_say(self, log: EventLog) -> None:
+        """Of the kinds that are asked for, those with one text of each group in their JSON; in another stream there are none."""
+        log.append([Append(stream="x", after=0, events=(started(), *(node_started(visit=n) for n in (1, 2, 12))))])
+        log.append([append("x", 4, "visit", {"visit": 2}), append("y", 0, {"visit": 2})])
+
+        def found(*groups: Sequence[bytes], tags: Sequence[str] = ("node_started", "signal_received")) -> list[int]:
+            return [each.version for each in log.search("x", tags=tags, texts=groups)]
+
+        assert found() == [2, 3, 4, 5, 6]
+        assert found([b'"visit":2']) == [3, 6]
+        assert found([b'"visit":2', b'"visit":1']) == [2, 3, 4, 6]
+        assert found([b'"visit":2', b'"visit":1'], [b'"node":"log"']) == [2, 3, 4]
+        assert found([b'"visit":2'], tags=["node_started"]) == [3]
+        assert found([b'"visit":2'], tags=["execution_started"]) == []
+        assert found([b"nowhere"]) == found([]) == found(tags=[]) == []
+        assert log.search("x", tags=["node_started"], texts=[[b'"visit":2']]) == log.read("x", after=2, limit=1)
+
+    def test_searching_takes_the_bounds_of_reading(self, log: EventLog) -> None:
+        """In either order; the limit counts what is found."""
+        log.append([append("x", 0, *("odd" if n % 2 else "even" for n in range(1, 11)))])
+        asked: dict[str, Any] = {"tags": ["signal_received"], "texts": [[b'"odd"']]}
+
+        def found(**bounds: Any) -> list[int]:
+            return [each.version for each in log.search("x", **asked, **bounds)]
+
+        assert found() == [1, 3, 5, 7, 9]
+        assert found(limit=2) == [1, 3]
+        assert found(newest_first=True, limit=2) == [9, 7]
+        assert found(after=3, upto=7) == [5, 7]
+        assert found(after=3, upto=7, newest_first=True) == [7, 5]
+        assert found(limit=0) == found(after=9) == found(upto=0) == []
+
+    def test_searching_takes_any_text(self, log: EventLog) -> None:
+        """Bytes are bytes: nothing in them is a pattern, or ends them."""
+        odd = "100% _ \\ ' \" 🐎 ž \u0000"
+        log.append([append("x", 0, odd, "100% of it", {odd: 1})])
+        for text in (json.encode(odd), json.encode(odd)[1:9]):
+            found = log.search("x", tags=["signal_received"], texts=[[text]])
+            assert told(found) == [odd, {odd: 1}]
 
     def test_following_goes_by_position_over_all_streams(self, log: EventLog) -> None:
         """In the order of appending, page by page, without a gap or a repetition."""

@@ -144,3 +144,11 @@ def test_a_failing_upcast_is_named() -> None:
     """Fields that an upcast needs and doesn't find are damage as well."""
     with pytest.raises(UnreadableEvent, match="damaged"):
         EventMapper(upcasts=MADE_UP).decode(stored("bell_rang", b"{}"))
+
+
+def test_what_is_searched_for_by_its_tag_may_be_stored_under_one_of_the_past() -> None:
+    """Whatever leads to it, in however many steps."""
+    older: dict[str, Upcast] = {"b": ("completed", dict), "a": ("b", dict), "c": ("failed", dict)}
+    mapper = EventMapper(upcasts=older)
+    assert set(mapper.stored_tags(["completed", "paused"])) == {"completed", "paused", "a", "b"}
+    assert mapper.stored_tags([]) == ()

@@ -87,6 +87,22 @@ class FaultyLog(EventLog):
         """Read what is recorded."""
         return self._kept.read(stream, after=after, upto=upto, limit=limit, newest_first=newest_first)
 
+    def search(
+        self,
+        stream: str,
+        *,
+        tags: Sequence[str],
+        texts: Sequence[Sequence[bytes]] = (),
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Recorded]:
+        """Look through what is recorded."""
+        return self._kept.search(
+            stream, tags=tags, texts=texts, after=after, upto=upto, limit=limit, newest_first=newest_first
+        )
+
     def follow(self, after: int, limit: int) -> list[Recorded]:
         """Read by position."""
         return self._kept.follow(after, limit)

@@ -87,6 +87,22 @@ class FailingLog(EventLog):
         """As ever."""
         return self._log.read(stream, after=after, upto=upto, limit=limit, newest_first=newest_first)
 
+    def search(
+        self,
+        stream: str,
+        *,
+        tags: Sequence[str],
+        texts: Sequence[Sequence[bytes]] = (),
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Recorded]:
+        """As ever."""
+        return self._log.search(
+            stream, tags=tags, texts=texts, after=after, upto=upto, limit=limit, newest_first=newest_first
+        )
+
     def follow(self, after: int, limit: int) -> list[Recorded]:
         """As ever."""
         return self._log.follow(after, limit)
