@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from application.checkpointing import CheckpointWriter, Growth, checkpoint_of, restored
 from application.ports import Checkpoint, Checkpoints, EventLog, Recorded, StoreUnavailable
-from application.reading import execution_event
+from application.reading import PAGE, execution_event, history
 from domain.completions import end_of_completion
 from domain.errors import NotFound
 from domain.events import ChildObserved, Completed, EdgeTaken, ExecutionEvent, Failed, Resumed, StateUpdated
@@ -18,8 +18,6 @@ from domain.evolve import evolve
 from domain.execution import Execution
 
 logger = logging.getLogger("clew.checkpoints")
-PAGE: Final = 512
-"""Events that are read at once: a long history is never in memory whole."""
 AT_ONCE: Final = 16
 """Events in which the end of a command's is looked for at once: there are seldom more than five."""
 CONSEQUENCES: Final = (Resumed, ChildObserved, StateUpdated, EdgeTaken, Completed, Failed)
@@ -72,6 +70,20 @@ class Folds:
         if not execution.version:
             raise NotFound(f"There is no execution {execution_id!r}.")
         return execution, growth
+
+    def walk(self, execution_id: str, *, first: int = 1, upto: int) -> Iterator[tuple[Execution, Recorded]]:
+        """An execution at each of its versions from `first` to `upto`, with the event that made it so.
+
+        One version is in memory at a time, and shares with the one before it what did not change. Raises NotFound.
+        """
+        begun = self._log.read(execution_id, after=first - 1, limit=1) if first <= upto else []
+        if not begun:
+            return
+        execution = self.load(execution_id, upto=first)
+        yield execution, begun[0]
+        for recorded in history(self._log, execution_id, after=first, upto=upto):
+            execution = evolve(execution, execution_event(recorded))
+            yield execution, recorded
 
     def keep(self, execution: Execution, hash_: bytes, growth: Growth) -> None:
         """Have a checkpoint written of an execution whose newest event is durable, and has this hash."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import Any, Final, Literal
 
 from application.breakers import BreakerView
 from application.folds import Folds
+from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT
+from application.measuring import Measures
+from application.measuring_path import PATH_LIMIT
+from application.measuring_timeline import TIMELINE_LIMIT
 from application.ports import EventLog, NodeListing, Nodes, Views
 from application.presenting import (
     describe_event,
@@ -21,6 +25,7 @@ from application.presenting import (
     describe_workflow,
     patch_of,
 )
+from application.probing import Every
 from application.programs import Programs
 from application.publications import Publications
 from application.reading import execution_event
@@ -62,6 +67,9 @@ class Queries:
         self._breaker_of = breaker_of
         self._publications = Publications(log, programs, nodes)
         self._folds = folds or Folds(log)
+        self._measures = Measures(
+            log, self._folds, nodes, program_of=self._program, version_at=self.version_at
+        )
         self._heads: OrderedDict[str, Execution] = OrderedDict()
         self._weight = 0
         self._lock = Lock()
@@ -207,6 +215,69 @@ class Queries:
         close = " or ".join(map(repr, all_near(node_id, self._nodes.names())))
         hint = f" Did you mean {close}?" if close else ""
         raise NotFound(f"There is no node {node_id!r}.{hint}")
+
+    # Time travel: measure
+
+    def path(self, execution_id: str, *, after: int = 0, limit: int = PATH_LIMIT) -> dict[str, Any]:
+        """The body of `GET /executions/{id}?include=path`. Raises NotFound."""
+        head = self.fold(execution_id)
+        path = self._measures.path(head, after=after, limit=limit)
+        return {**describe_execution(head, self._program(head)), "path": path}
+
+    def timeline(self, execution_id: str, *, after: int = 0, limit: int = TIMELINE_LIMIT) -> dict[str, Any]:
+        """The visits of an execution as columns: `{executionId, version, columns, next}`. Raises NotFound."""
+        return self._measures.timeline(self.fold(execution_id), after=after, limit=limit)
+
+    def metrics(self, execution_id: str) -> dict[str, Any]:
+        """What an execution took, in all, by step and by node. Raises NotFound."""
+        return self._measures.metrics(self.fold(execution_id))
+
+    def lineage(
+        self, execution_id: str, *, after: int = 0, limit: int = LINEAGE_LIMIT, depth: int = LINEAGE_DEPTH
+    ) -> dict[str, Any]:
+        """The tree around an execution. Raises NotFound."""
+        return self._measures.lineage(self.fold(execution_id), after=after, limit=limit, depth=depth)
+
+    def probe(
+        self,
+        execution_id: str,
+        expr: str,
+        *,
+        every: Every = "version",
+        from_: str | int | None = None,
+        to: str | int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """What an expression gives at each version, or where that changes: `{version, time, value}` or, in its place,
+        `error`. Raises at once NotFound, and Unacceptable for an expression or a version that is none.
+        """
+        batches = self.probe_batches(execution_id, expr, every=every, from_=from_, to=to)
+        return (line for batch in batches for line in batch)
+
+    def probe_batches(
+        self,
+        execution_id: str,
+        expr: str,
+        *,
+        every: Every = "version",
+        from_: str | int | None = None,
+        to: str | int | None = None,
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Like `probe`, as many lines at a time as come within a moment: perhaps none."""
+        first, last = (None if at is None else str(at) for at in (from_, to))
+        return self._measures.probe(self.fold(execution_id), expr, every=every, first=first, last=last)
+
+    def compare(self, left: str, right: str) -> dict[str, Any]:
+        """Two executions, each `ID` or `ID@VERSION`: where they first differ, where their ways part, and the patch from
+        the state of the one to that of the other. Raises NotFound or Unacceptable.
+        """
+        return self._measures.compare(self._named(left), self._named(right))
+
+    def _named(self, name: str) -> Execution:
+        """The execution that `ID` or `ID@VERSION` names."""
+        execution_id, _, at = name.partition("@")
+        head = self.fold(execution_id)
+        version = self.version_at(head, at) if at else head.version
+        return head if version == head.version else self._folds.load(execution_id, upto=version)
 
     def _describe(self, listing: NodeListing) -> dict[str, Any]:
         return describe_node(listing, self._breaker_of(listing.metadata.id))

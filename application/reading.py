@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 from application.ports import EventLog, Recorded
 from domain.errors import NotFound
 from domain.events import DefinitionStored, ExecutionEvent, WorkflowPublished
 from domain.evolve import evolve
 from domain.execution import Execution
+
+PAGE: Final = 512
+"""Events that are read at once: a long history is never in memory whole."""
+
+
+def history(log: EventLog, execution_id: str, *, after: int = 0, upto: int) -> Iterator[Recorded]:
+    """The events of an execution with `after` < version <= `upto`, in order, read page by page."""
+    while after < upto and (page := log.read(execution_id, after=after, upto=upto, limit=PAGE)):
+        yield from page
+        after = page[-1].version
 
 
 def execution_event(recorded: Recorded) -> ExecutionEvent:

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from application import checkpointing
 from application.checkpointing import APART, CheckpointWriter, Growth, checkpoint_of, fold_format, restored
-from application.folds import PAGE, Folds
+from application.folds import Folds
 from application.ports import Append, Checkpoint, Recorded, StoreUnavailable
 from application.queries import Queries
+from application.reading import PAGE
 from domain.commands import Pause, Resume, Signal
 from domain.errors import NotFound
 from domain.events import CommandKey, DefinitionStored, EdgeTaken, SignalReceived
