@@ -67,9 +67,7 @@ class Queries:
         self._breaker_of = breaker_of
         self._publications = Publications(log, programs, nodes)
         self._folds = folds or Folds(log)
-        self._measures = Measures(
-            log, self._folds, nodes, program_of=self._program, version_at=self.version_at
-        )
+        self._measures = Measures(log, self._folds, nodes, program_of=self._program, version_at=self.version_at)
         self._heads: OrderedDict[str, Execution] = OrderedDict()
         self._weight = 0
         self._lock = Lock()

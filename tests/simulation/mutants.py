@@ -374,7 +374,7 @@ def the_list_of_a_concurrent_loop_is_not_kept(patch: MonkeyPatch) -> None:
 
 @mutant
 def a_retry_forgets_the_branches_inside(patch: MonkeyPatch) -> None:
-    patch.setattr(evolve, "without_inner", lambda branches, name: dict(branches))
+    patch.setattr(going_back, "without_inner", lambda branches, name: dict(branches))
 
 
 @mutant
