@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from threading import Lock
 from typing import Any, Final, Literal
 
@@ -15,6 +13,7 @@ from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT
 from application.measuring import Measures
 from application.measuring_path import PATH_LIMIT
 from application.measuring_timeline import TIMELINE_LIMIT
+from application.places import Places
 from application.ports import EventLog, NodeListing, Nodes, Views
 from application.presenting import (
     describe_event,
@@ -29,8 +28,7 @@ from application.probing import Every
 from application.programs import Programs
 from application.publications import Publications
 from application.reading import execution_event
-from domain.durations import iso, microseconds
-from domain.errors import InvalidDefinition, NotFound, Unacceptable
+from domain.errors import InvalidDefinition, NotFound
 from domain.events import WorkflowPublished
 from domain.execution import Execution, Status
 from domain.problems import Problem, all_near
@@ -44,7 +42,6 @@ CACHED_FOLDS: Final = 64
 """Executions whose newest fold is kept, so that reading one again folds its tail only."""
 CACHED_BYTES: Final = 32 * 1_048_576
 """What these folds may weigh together."""
-HEAD: Final = re.compile(r"head(?:~([0-9]{1,15}))?", re.ASCII)
 
 
 class Queries:
@@ -68,6 +65,7 @@ class Queries:
         self._publications = Publications(log, programs, nodes)
         self._folds = folds or Folds(log)
         self._measures = Measures(log, self._folds, nodes, program_of=self._program, version_at=self.version_at)
+        self._places = Places(log, self._folds)
         self._heads: OrderedDict[str, Execution] = OrderedDict()
         self._weight = 0
         self._lock = Lock()
@@ -104,29 +102,9 @@ class Queries:
         """The definition that an execution runs, as it was given. Raises NotFound."""
         return self._programs.definition(self.fold(execution_id).definition_hash)
 
-    def version_at(self, head: Execution, at: str) -> int:
-        """The version that `at` names: a number, `head`, `head~3`, or a time ending in `Z` (the last one not after it)."""
-        if at.isascii() and at.isdecimal() and len(at) <= 15:
-            version = int(at)
-        elif found := HEAD.fullmatch(at):
-            version = head.version - int(found[1] or 0)
-        elif at.endswith("Z"):
-            version = self._version_at_time(head, at)
-        else:
-            message = f"at={at} names no version: it is a number, head, head~3, or a time such as {iso(head.updated)}."
-            raise Unacceptable(message, code="INVALID_VERSION", details={"head": head.version})
-        if not 1 <= version <= head.version:
-            message = f"at={at} is not a version of {head.id}: those are 1 to {head.version}."
-            raise Unacceptable(message, code="INVALID_VERSION", details={"head": head.version})
-        return version
-
-    def _version_at_time(self, head: Execution, at: str) -> int:
-        try:
-            time = microseconds(datetime.fromisoformat(at))
-        except ValueError as error:
-            message = f"at={at} is not a time: write it as {iso(head.updated)}."
-            raise Unacceptable(message, code="INVALID_VERSION", details={"head": head.version}) from error
-        return self._folds.version_at(head.id, time, upto=head.version)
+    def version_at(self, head: Execution, at: str, *, where: str = "?at") -> int:
+        """The version that `at` names (application/places.py); `where` is what it was given as. Raises Unacceptable."""
+        return self._places.version(head, at, where=where)
 
     def events(
         self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"

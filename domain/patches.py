@@ -41,11 +41,16 @@ def find(document: Any, pointer: str) -> Any:
     for token in tokens(pointer):
         if isinstance(document, dict):
             document = document.get(token, ABSENT)
-        elif isinstance(document, list) and token.isdecimal() and int(token) < len(document):
+        elif isinstance(document, list) and _is_index(token) and int(token) < len(document):
             document = document[int(token)]
         else:
             return ABSENT
     return document
+
+
+def _is_index(part: str) -> bool:
+    """Whether it is a number without leading zeros, and not too long to be looked for."""
+    return part.isdecimal() and part.isascii() and len(part) < 16 and (part[0] != "0" or part == "0")
 
 
 def apply(document: dict[str, Any], patch: Sequence[Op]) -> dict[str, Any]:

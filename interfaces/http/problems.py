@@ -168,7 +168,8 @@ def shown(problem: Problem) -> dict[str, Any]:
     return described
 
 
-_OWN: Final = frozenset({"code", "message", "details", "timestamp", "executionId", "requestId"})
+_OWN: Final = frozenset({"code", "message", "details", "timestamp", "executionId", "requestId", "path", "nearest"})
+"""What an error object has of its own, or each of its details."""
 
 
 def _free(extra: dict[str, Any]) -> dict[str, Any]:

@@ -206,7 +206,7 @@ def test_a_version_that_there_is_not(http: httpx2.Client) -> None:
     for at in (str(head + 1), "0", "head~999", "soon", "-1", "1.5", "2001-01-01T00:00:00Z", "9" * 40):
         error = refused(http.get(path, params={"at": at}), 422, "INVALID_VERSION")
         assert error["head"] == head
-        assert [(each["path"], each["head"]) for each in error["details"]] == [("", head)]
+        assert [(each["path"], each["head"]) for each in error["details"]] == [("?at", head)]
 
 
 def test_a_signal_to_an_execution_that_has_ended(http: httpx2.Client) -> None:
