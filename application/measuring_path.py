@@ -40,7 +40,7 @@ class PathReader:
         self._nodes = nodes
         self._program = program
         self._times = times
-        self._parameters: dict[tuple[int, str], dict[str, Any]] = {}
+        self._parameters: dict[tuple[int, str], bytes | str] = {}
         self._bytes = 0
 
     def page(self, execution_id: str, *, after: int, upto: int) -> list[dict[str, Any]]:
@@ -74,19 +74,25 @@ class PathReader:
         there = execution or self._folds.load(recorded.stream, upto=recorded.version)
         resolved = self._resolved(there, there.branches[branch])
         self._parameters[begun, branch] = resolved
-        self._bytes += len(resolved["parameters"])
+        self._bytes += len(resolved)
         if self._bytes > PATH_BYTES:
             self._times.begin_no_more()
 
     def _described(self, visit: TimedVisit) -> dict[str, Any]:
-        resolved = self._parameters.get((visit.version, visit.branch)) or _unresolved(NOT_BEGUN)
-        return {**describe_visit(visit), "target": visit.target, **resolved}
+        resolved = self._parameters.get((visit.version, visit.branch), NOT_BEGUN)
+        told = isinstance(resolved, bytes)
+        return {
+            **describe_visit(visit),
+            "target": visit.target,
+            "parameters": msgspec.json.decode(resolved) if told else None,
+            "unresolved": None if told else resolved,
+        }
 
-    def _resolved(self, execution: Execution, branch: Branch) -> dict[str, Any]:
-        """`{parameters, unresolved}` of the visit that a branch has open; one of them is null."""
+    def _resolved(self, execution: Execution, branch: Branch) -> bytes | str:
+        """The parameters, as JSON, of the visit that a branch has open; as a text, why there are none."""
         address = branch.visit.address if branch.visit is not None else ""
         if self._program is None or address not in self._program.index:
-            return _unresolved(NO_PROGRAM)
+            return NO_PROGRAM
         step = self._program.at(address)
         if step.setter is not None:
             value, prepared = prepare_setter(execution, branch, step)
@@ -94,16 +100,12 @@ class PathReader:
         else:
             node = self._nodes.find(step.node)
             if node is None:
-                return _unresolved(f"There is no node {step.node!r} here any more.")
+                return f"There is no node {step.node!r} here any more."
             try:
                 prepared = prepare(execution, branch, step, node)
             except Exception as error:  # noqa: BLE001 - a node's own `overlay`
-                return _unresolved(f"{step.node} can't say what it sees: {raised(error).message}")
+                return f"{step.node} can't say what it sees: {raised(error).message}"
             config = prepared.config
         if prepared.failure is not None:
-            return _unresolved(f"{prepared.failure.code}: {prepared.failure.message}")
-        return {"parameters": msgspec.Raw(json.encode(config)), "unresolved": None}
-
-
-def _unresolved(reason: str) -> dict[str, Any]:
-    return {"parameters": msgspec.Raw(b"null"), "unresolved": reason}
+            return f"{prepared.failure.code}: {prepared.failure.message}"
+        return json.encode(config)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT
+from application.measuring_path import PATH_LIMIT
+from application.measuring_timeline import TIMELINE_LIMIT
 from application.ports import LoadProblem, Status
 from application.requests import Accepted, Published, Submission, ToPublish
 from domain import json
@@ -177,6 +180,46 @@ class Engine:
     def cancel(self, execution_id: str, *, reason: str = "") -> bool:
         """End an execution now."""
         return self._do(execution_id, Cancel(now=0, reason=reason))
+
+    # Time travel: measure
+
+    def path(self, execution_id: str, *, after: int = 0, limit: int = PATH_LIMIT) -> dict[str, Any]:
+        """An execution with a page of its `path`: each visit with the parameters that it ran with, its edge and times."""
+        return self._service.queries.path(execution_id, after=after, limit=limit)
+
+    def timeline(self, execution_id: str, *, after: int = 0, limit: int = TIMELINE_LIMIT) -> dict[str, Any]:
+        """The visits of an execution as columns: `{executionId, version, columns, next}`. Raises NotFound."""
+        return self._service.queries.timeline(execution_id, after=after, limit=limit)
+
+    def metrics(self, execution_id: str) -> dict[str, Any]:
+        """What an execution took, in all, by step and by node. Raises NotFound."""
+        return self._service.queries.metrics(execution_id)
+
+    def lineage(
+        self, execution_id: str, *, after: int = 0, limit: int = LINEAGE_LIMIT, depth: int = LINEAGE_DEPTH
+    ) -> dict[str, Any]:
+        """The tree around an execution: its ancestors, its walks, and its descendants. Raises NotFound."""
+        return self._service.queries.lineage(execution_id, after=after, limit=limit, depth=depth)
+
+    def probe(
+        self,
+        execution_id: str,
+        expr: str,
+        *,
+        every: Literal["version", "change"] = "version",
+        from_: str | int | None = None,
+        to: str | int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """What an expression gives at each version, or where that changes: `{version, time, value}` or, in its place,
+        `error`. Raises NotFound or Unacceptable.
+        """
+        return self._service.queries.probe(execution_id, expr, every=every, from_=from_, to=to)
+
+    def compare(self, left: str, right: str) -> dict[str, Any]:
+        """Two executions, each `ID` or `ID@VERSION`: where they first differ, where their ways part, and the patch from
+        the state of the one to that of the other. Raises NotFound or Unacceptable.
+        """
+        return self._service.queries.compare(left, right)
 
     def _do(self, execution_id: str, command: OutsideCommand) -> bool:
         return self._service.command_and_wait(execution_id, command).changed

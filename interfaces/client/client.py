@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
+import msgspec
+
 from application.ports import Status
 from application.requests import Accepted, Done, Published
 from domain.problems import Problem
@@ -255,6 +257,47 @@ class Client:
     ) -> Done:
         """End an execution now."""
         return self._ask(operations.command(execution_id, "cancel", reason=reason, key=key, if_version=if_version))
+
+    # Time travel: measure
+
+    def path(self, execution_id: str, *, after: int = 0, limit: int | None = None) -> dict[str, Any]:
+        """An execution with a page of its `path`: each visit with the parameters that it ran with, its edge and times."""
+        return self._ask(operations.path(execution_id, after=after, limit=limit))
+
+    def timeline(self, execution_id: str, *, after: int = 0, limit: int | None = None) -> dict[str, Any]:
+        """The visits of an execution as columns: `{executionId, version, columns, next}`."""
+        return self._ask(operations.timeline(execution_id, after=after, limit=limit))
+
+    def metrics(self, execution_id: str) -> dict[str, Any]:
+        """What an execution took, in all, by step and by node."""
+        return self._ask(operations.metrics(execution_id))
+
+    def lineage(
+        self, execution_id: str, *, after: int = 0, limit: int | None = None, depth: int | None = None
+    ) -> dict[str, Any]:
+        """The tree around an execution: its ancestors, its walks, and its descendants."""
+        return self._ask(operations.lineage(execution_id, after=after, limit=limit, depth=depth))
+
+    def probe(
+        self,
+        execution_id: str,
+        expr: str,
+        *,
+        every: Literal["version", "change"] = "version",
+        from_: str | int | None = None,
+        to: str | int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """What an expression gives at each version, or where that changes: `{version, time, value}` or, in its place,
+        `error`, each as it comes. Closing the iterator ends it.
+        """
+        for line in self._wire.lines(operations.probe(execution_id, expr, every=every, from_=from_, to=to)):
+            yield msgspec.json.decode(line)
+
+    def compare(self, left: str, right: str) -> dict[str, Any]:
+        """Two executions, each `ID` or `ID@VERSION`: where they first differ, where their ways part, and the patch from
+        the state of the one to that of the other.
+        """
+        return self._ask(operations.compare(left, right))
 
     # The service itself
 

@@ -26,6 +26,7 @@ from interfaces.client.requests import KEY, Answer, Call, Request
 Object = dict[str, Any]
 OnConflict = Literal["fail", "use"]
 Order = Literal["asc", "desc"]
+Every = Literal["version", "change"]
 ALL_PAGE: Final = 1_000
 """Events on a page when all are read."""
 
@@ -294,6 +295,40 @@ def signal(
         if_version=if_version,
     )
     return Call(request, done)
+
+
+# Time travel: measure
+
+
+def path(execution_id: str, *, after: int, limit: int | None) -> Call[Object]:
+    """An execution with a page of its path."""
+    return question(of(execution_id), {"include": "path", "after": after, "limit": limit})
+
+
+def timeline(execution_id: str, *, after: int, limit: int | None) -> Call[Object]:
+    """The visits as columns."""
+    return question(of(execution_id, "timeline"), {"after": after, "limit": limit})
+
+
+def metrics(execution_id: str) -> Call[Object]:
+    """What an execution took."""
+    return question(of(execution_id, "metrics"))
+
+
+def lineage(execution_id: str, *, after: int, limit: int | None, depth: int | None) -> Call[Object]:
+    """The tree around an execution."""
+    return question(of(execution_id, "lineage"), {"after": after, "limit": limit, "depth": depth})
+
+
+def probe(execution_id: str, expr: str, *, every: Every, from_: str | int | None, to: str | int | None) -> Request:
+    """What an expression gives, as a stream of lines."""
+    params = {"expr": expr, "every": every, "from": from_, "to": to}
+    return Request(method="GET", path=of(execution_id, "probe"), params=params)
+
+
+def compare(left: str, right: str) -> Call[Object]:
+    """Two executions side by side."""
+    return question("/diff", {"left": left, "right": right})
 
 
 # The service itself

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -102,6 +102,12 @@ class Server:
             pause_s *= 2
         raise AssertionError("the last attempt returns or raises")
 
+    def broken(self, request: Request, error: httpx2.HTTPError) -> Unavailable:
+        """What a stream that has failed stands for: it is not asked for again, for a part of it may have been used."""
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+            return self._unreachable(error)
+        return Unavailable(f"The answer of {self.url} to GET {request.path} broke off: {_reason(error)}.")
+
     def _unreachable(self, error: httpx2.HTTPError) -> Unavailable:
         return Unavailable(
             f"No server answers at {self.url} ({_reason(error)}). Start one with `clew serve`, or name another address.",
@@ -132,6 +138,22 @@ class Wire:
             return result
         finally:
             talk.close()
+
+    def lines(self, request: Request) -> Iterator[bytes]:
+        """The lines of a streamed answer as they come; to stop reading is to close the iterator, and so the connection.
+
+        Raises the error that a refusal stands for, and Unavailable when no answer comes or it breaks off.
+        """
+        split = _Lines()
+        try:
+            with self._http.stream(**self._server.form(request)) as response:
+                if not response.is_success:
+                    response.read()
+                    _answer(response).json()
+                for piece in response.iter_bytes():
+                    yield from split.add(piece)
+        except httpx2.HTTPError as error:
+            raise self._server.broken(request, error) from error
 
     def _done(self, step: Request | Pause) -> Told:
         if isinstance(step, Pause):
@@ -167,6 +189,20 @@ class AsyncWire:
         finally:
             talk.close()
 
+    async def lines(self, request: Request) -> AsyncIterator[bytes]:
+        """As `Wire.lines`."""
+        split = _Lines()
+        try:
+            async with self._http.stream(**self._server.form(request)) as response:
+                if not response.is_success:
+                    await response.aread()
+                    _answer(response).json()
+                async for piece in response.aiter_bytes():
+                    for line in split.add(piece):
+                        yield line
+        except httpx2.HTTPError as error:
+            raise self._server.broken(request, error) from error
+
     async def _done(self, step: Request | Pause) -> Told:
         if isinstance(step, Pause):
             await self._sleep(step.seconds)
@@ -175,6 +211,22 @@ class AsyncWire:
             return _answer(await self._http.request(**self._server.form(step)))
         except httpx2.HTTPError as error:
             return error
+
+
+class _Lines:
+    """Makes lines of pieces. Only a line feed ends one: texts in JSON may hold all that else counts as the end of a line."""
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []
+
+    def add(self, piece: bytes) -> list[bytes]:
+        """The lines that a further piece completes."""
+        *ended, rest = piece.split(b"\n")
+        if ended:
+            ended[0] = b"".join((*self._begun, ended[0]))
+            self._begun = []
+        self._begun.append(rest)
+        return ended
 
 
 def _answer(response: httpx2.Response) -> Answer:

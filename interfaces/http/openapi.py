@@ -84,7 +84,9 @@ def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.takes:
         content = {"application/json": {"schema": _one_of(operation.takes, schemas)}}
         described["requestBody"] = {"required": operation.body_required, "content": content}
-    answers = {str(status): _answer(status, kinds, schemas) for status, kinds in operation.answers.items()}
+    answers = {
+        str(status): _answer(status, kinds, schemas, operation.media) for status, kinds in operation.answers.items()
+    }
     refusals = {str(status): _refusal(status, schemas) for status in sorted(operation.refusals)}
     described["responses"] = {**answers, **refusals, "500": _refusal(500, schemas)}
     return described
@@ -102,7 +104,13 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found = [
-        {"name": each.name, "in": "query", "description": each.description, "schema": each.schema()}
+        {
+            "name": each.name,
+            "in": "query",
+            "description": each.description,
+            "schema": each.schema(),
+            **({"required": True} if each.required else {}),
+        }
         for each in operation.parameters
     ]
     for name in operation.headers:
@@ -117,10 +125,10 @@ def _one_of(kinds: tuple[Any, ...], schemas: dict[str, Any]) -> dict[str, Any]:
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
-def _answer(status: int, kinds: tuple[Any, ...], schemas: dict[str, Any]) -> dict[str, Any]:
+def _answer(status: int, kinds: tuple[Any, ...], schemas: dict[str, Any], media: str) -> dict[str, Any]:
     described: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": ANSWER_HEADERS}
     if kinds:
-        described["content"] = {"application/json": {"schema": _one_of(kinds, schemas)}}
+        described["content"] = {media: {"schema": _one_of(kinds, schemas)}}
     elif status == 200:
         described["content"] = {"text/html": {"schema": {"type": "string"}}}
     return described

@@ -31,6 +31,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
     takes: tuple[Any, ...] = ()
     body_required: bool = False
+    media: str = "application/json"
+    """The media type of its answers that have a type. Of a stream of lines that type is one line's."""
 
 
 def get(

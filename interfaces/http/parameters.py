@@ -26,6 +26,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     maximum: int | None = None
     enum: tuple[str, ...] = ()
     repeated: bool = False
+    required: bool = False
 
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
@@ -71,6 +72,8 @@ def _value(parameter: Parameter, given: list[str]) -> Any:
     if parameter.repeated:
         parts = [part.strip() for text in given for part in text.split(",")]
         return tuple(_one(parameter, part) for part in parts if part)
+    if parameter.required and not any(given):
+        raise ValueError(f"is needed: {parameter.description}")
     if not given:
         return parameter.default
     if len(given) > 1:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from interfaces.http import commands, docs, executions, published, service, wire, workflows
+from interfaces.http import (
+    commands,
+    docs,
+    executions,
+    measuring,
+    published,
+    service,
+    wire,
+    wire_measuring,
+    workflows,
+)
 from interfaces.http.operations import BODY_REFUSALS, Operation, command, get
 
 WORKFLOWS: Final = (
@@ -96,11 +106,12 @@ EXECUTIONS: Final = (
     ),
     get(
         "/executions/{id}",
-        executions.one,
-        "Look at an execution",
+        measuring.one,
+        "Look at an execution; with `include=path`, at each of its visits",
         tag="executions",
-        answer=wire.ExecutionBody,
+        answer=wire_measuring.ExecutionWithPathBody,
         refusals=(404, 422, 503),
+        parameters=measuring.PATH_PARAMETERS,
         headers=("If-None-Match", "Prefer"),
     ),
     get(
@@ -139,6 +150,7 @@ EXECUTIONS: Final = (
         takes=(Any,),
         parameters=commands.SIGNAL_PARAMETERS,
     ),
+    *measuring.OPERATIONS,
 )
 
 SERVICE: Final = (
