@@ -36,19 +36,30 @@ def ls(place: Place, status: Any, workflow: str | None, limit: int, cursor: str 
 
 @click.command()
 @click.argument("execution_id", metavar="ID")
+@click.option("--path", "with_path", is_flag=True, help="Also each visit, with the parameters that it ran with.")
+@click.option(
+    "--after", type=click.IntRange(min=0), default=0, help="With --path: only those begun behind this version."
+)
+@click.option("--limit", type=LIMIT, default=100, show_default=True, help="With --path: at most so many visits.")
 @json_option
 @place_options
-def show(place: Place, execution_id: str, as_json: bool) -> None:
+def show(place: Place, execution_id: str, with_path: bool, after: int, limit: int, as_json: bool) -> None:
     """Show an execution: where it is, what it waits for, how it ended."""
     from interfaces.cli.sources import reading
     from interfaces.cli.tables import print_execution, print_json
 
     with reading(place) as source:
-        execution = source.execution(execution_id)
+        execution = source.path(execution_id, after=after, limit=limit) if with_path else source.execution(execution_id)
     if as_json:
         print_json(execution)
-    else:
-        print_execution(execution)
+        return
+    print_execution(execution)
+    if with_path:
+        from interfaces.cli.charts import print_path
+
+        print_path(execution["path"])
+        if execution["path"]["next"]:
+            click.echo(f"There are more: --after {execution['path']['next']}", err=True)
 
 
 @click.command()

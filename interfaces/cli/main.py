@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from interfaces.cli import acting, authoring, definitions, executions, publishing, service
+from interfaces.cli import acting, authoring, definitions, executions, measuring, publishing, service
 from interfaces.cli.exits import EXPLANATION, Commands
 from interfaces.cli.options import STORE_HELP, Place, config_option
 
@@ -49,6 +49,11 @@ for command in (
     executions.show,
     executions.events,
     executions.state,
+    measuring.timeline,
+    measuring.metrics,
+    measuring.probe,
+    measuring.diff,
+    measuring.lineage,
     acting.resume,
     acting.signal,
     acting.pause,

@@ -45,6 +45,38 @@ class Source(Protocol):
         """A page of the list."""
         ...
 
+    def path(self, execution_id: str, *, after: int = 0, limit: int = 100) -> dict[str, Any]:
+        """One execution with a page of its path."""
+        ...
+
+    def timeline(self, execution_id: str, *, after: int = 0, limit: int = 1_000) -> dict[str, Any]:
+        """Its visits as columns."""
+        ...
+
+    def metrics(self, execution_id: str) -> dict[str, Any]:
+        """What it took."""
+        ...
+
+    def lineage(self, execution_id: str, *, after: int = 0, limit: int = 100, depth: int = 3) -> dict[str, Any]:
+        """The tree around it."""
+        ...
+
+    def probe(
+        self,
+        execution_id: str,
+        expr: str,
+        *,
+        every: Literal["version", "change"] = "version",
+        from_: str | None = None,
+        to: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """What an expression gives at its versions."""
+        ...
+
+    def compare(self, left: str, right: str) -> dict[str, Any]:
+        """Two executions side by side."""
+        ...
+
     def workflows(self) -> list[dict[str, Any]]:
         """All workflows that are known."""
         ...

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -173,7 +173,12 @@ def _time(time: str | None) -> str:
     return time[:WIRE_TIME].replace("T", " ") if time else ""
 
 
-def draw(what: Table | Text) -> None:
+def terminal_width() -> int:
+    """Columns of what is printed."""
+    return Console().width if sys.stdout.isatty() else WIDE
+
+
+def draw(what: RenderableType) -> None:
     """Print to stdout, as wide as the terminal is."""
     width = None if sys.stdout.isatty() else WIDE
     console = Console(width=width, markup=False, highlight=False, emoji=False)

@@ -68,6 +68,22 @@ def wait_in_words(wait: Mapping[str, Any]) -> str:
             return f"waits for the signal {plain(wait.get('name', ''))!r}{until}"
 
 
+def duration_in_words(time_ms: float | None) -> str:
+    """A duration, as exact as anybody reads it: `0.3 ms`, `12.5 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if time_ms is None:
+        return ""
+    if time_ms < 1_000:
+        return f"{time_ms:.3g} ms"
+    seconds = time_ms / 1_000
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    whole = round(seconds)
+    for unit, size, lesser, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // part} {lesser}"
+    raise AssertionError("a minute or more has minutes")
+
+
 def loop_in_words(loop: Mapping[str, Any]) -> str:
     """How far a loop is."""
     total = f" of {loop['total']:,}" if loop.get("total") is not None else ""
