@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from application.folds import Folds
 from application.ports import EventLog, Recorded
 from application.presenting import links
-from application.reading import history
+from application.reading import PAGE
 from domain.durations import iso
 from domain.errors import NotFound
 from domain.events import ChildStarted, Resumed, RolledBack
@@ -21,6 +22,10 @@ LINEAGE_DEPTH: Final = 3
 """Generations below it that are told, unless it is said how many."""
 LINEAGE_DEEPEST: Final = 64
 """Most of them."""
+
+
+TELLING: Final = tuple(kind.tag for kind in (ChildStarted, RolledBack, Resumed))
+"""Events that begin a walk or a child."""
 
 
 class Lineage:
@@ -104,7 +109,7 @@ class _Scan:
         self.children: list[tuple[Recorded, ChildStarted, int]] = []
         self.walks: list[dict[str, Any]] = [_walk(1, 1, "start", execution.started)]
         self.next: int | None = None
-        for recorded in history(log, execution.id, upto=execution.version):
+        for recorded in _found(log, execution):
             event = recorded.event
             if isinstance(event, RolledBack) or (isinstance(event, Resumed) and event.cause == "retry"):
                 self.walks.append(_again(len(self.walks) + 1, recorded, event))
@@ -115,6 +120,14 @@ class _Scan:
                 self.next = self.children[-1][0].version if self.children else after
                 if not whole:
                     return
+
+
+def _found(log: EventLog, execution: Execution) -> Iterator[Recorded]:
+    """The events that may begin a walk or a child, page by page."""
+    after = 0
+    while page := log.search(execution.id, tags=TELLING, after=after, upto=execution.version, limit=PAGE):
+        yield from page
+        after = page[-1].version
 
 
 def _told(execution: Execution) -> dict[str, Any]:
