@@ -279,8 +279,10 @@ def _taken(event: EdgeTaken, patch: Patch, decision: Decision, step: Step, *, pr
 
 def _ends_all(event: EdgeTaken, decision: Decision, step: Step) -> bool:
     """Whether the node asked for the execution's end (`end`), and not its route."""
-    completed = any(isinstance(each, Completed) for each in decision.events) and event.edge is None
-    return completed and (decision.branch != ROOT or step.next.target != END)
+    following = next(iter(decision.events[decision.events.index(event) + 1 :]), None)
+    if event.edge is not None or not isinstance(following, Completed):
+        return False
+    return decision.branch != ROOT or step.next.target != END
 
 
 def _frame(decision: Decision, step: Step) -> Frame | None:

@@ -54,7 +54,10 @@ class _Means(NamedTuple):
 
 
 class NodeRunner:
-    """Runs nodes. At most `threads` plain ones run at once; a plain node past its time is left behind, its result unused."""
+    """Runs nodes. At most `threads` plain ones run at once; a plain node past its time is left behind, its result unused.
+
+    `log` is told what nodes have to say.
+    """
 
     def __init__(
         self,
@@ -63,9 +66,11 @@ class NodeRunner:
         threads: int,
         secrets: Mapping[str, str],
         call: Callable[[Call], Awaitable[Called]],
+        log: logging.Logger = logger,
     ) -> None:
         self._nodes = nodes
         self._call = call
+        self._log = log
         self._secrets = secrets
         self._cut: WeakSet[asyncio.Task[None]] = WeakSet()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="clew-node")
@@ -126,7 +131,7 @@ class NodeRunner:
                 raise
             _take_back_cancelling()
             told = redactor_of(means.secrets).text(_traceback(error))
-            logger.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, told)
+            self._log.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, told)
             return Ran(outcome=Erred(error=raised(error)), reads=_reads(view))
 
     async def _outcome(self, answer: Answer, prepared: Prepared, node: WorkflowNode, secrets: GivenSecrets) -> Outcome:
@@ -170,7 +175,7 @@ class NodeRunner:
             secrets=means.secrets,
             spending=means.spending,
             left=means.left,
-            log=lambda message: logger.info("%s: %s", where, redactor_of(means.secrets).text(str(message))),
+            log=lambda message: self._log.info("%s: %s", where, redactor_of(means.secrets).text(str(message))),
         )
 
     async def _answer(
