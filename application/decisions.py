@@ -52,6 +52,8 @@ ENDS: Final = (EdgeTaken, NodeFailed, RetryScheduled, Suspended, ChildStarted, B
 """What ends an attempt, or parks it."""
 WAITS_OVER: Final = ("timer", "timeout", "signal")
 """Why a visit goes on that was parked, and comes to its end by that."""
+AT_ONCE: Final[tuple[Kind, ...]] = ("resume", "due")
+"""Decisions that end all waits whose time has come."""
 FOLLOWING: Final = (BranchClosed, Completed)
 """What never is decided by itself."""
 
@@ -190,8 +192,8 @@ class _Reader:
             case "retry":
                 return "retry"
             case "timer" | "timeout":
-                at_once = event.branch in self._parked or self._goes_on(event, "resume") or self._goes_on(event, "due")
-                return None if at_once else "due"
+                at_once = event.branch in self._parked or any(self._goes_on(event, kind) for kind in AT_ONCE)
+                return None if at_once or self._is_rollback(event) else "due"
             case _:
                 return None
 
@@ -199,6 +201,10 @@ class _Reader:
         if event.error.code == "STEP_LIMIT" and not event.visit:
             return "begin"
         return "given" if event.error.code == "INTERNAL_ERROR" else None
+
+    def _is_rollback(self, event: ExecutionEvent) -> bool:
+        """Whether the decision under way is that of a person to go back, and of the same moment."""
+        return self._goes_on(event, "given") and isinstance(self._events[0], RolledBack)
 
     def _goes_on(self, event: ExecutionEvent, kind: Kind) -> bool:
         """Whether the decision under way is of that kind, and of the same moment."""

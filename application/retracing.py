@@ -23,6 +23,7 @@ from domain.commands import (
     Called,
     Cancel,
     Command,
+    EditState,
     Erred,
     Finish,
     FireDue,
@@ -31,9 +32,11 @@ from domain.commands import (
     Recover,
     Resume,
     Retry,
+    RollBack,
     Rules,
     Signal,
     Stored,
+    TakeSnapshot,
     Took,
 )
 from domain.decide import decide_and_fold
@@ -53,11 +56,14 @@ from domain.events import (
     RetryScheduled,
     RolledBack,
     SignalReceived,
+    SnapshotTaken,
+    StateEdited,
     StateUpdated,
     Suspended,
 )
 from domain.evolve import evolve
 from domain.execution import Execution, next_pass
+from domain.json_patch import Operation
 from domain.node import Call
 from domain.patches import Patch
 from domain.position import Visit
@@ -109,6 +115,7 @@ class History:
         program: Program,
         nodes: Nodes,
         upto: int | None = None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.records = Records(program, nodes)
         self.trail = Trail(base.walk)
@@ -120,6 +127,7 @@ class History:
         self.since = 0
         """How many visits had begun before it."""
         for decision in decisions(events, base):
+            tick()
             self._take(decision, upto)
 
     def _take(self, decision: Decision, upto: int | None) -> None:
@@ -172,8 +180,8 @@ class _Run(NamedTuple):
 
 
 class Retracing:
-    """One walk, from `start` on. `tick` is called before every visit, and may raise; `child_at` gives a child's execution
-    at one of its versions.
+    """One walk, from `start` on. `tick` is called before every visit, and may raise; `version` gives any execution as it
+    was recorded at one of its versions.
     """
 
     def __init__(
@@ -184,7 +192,7 @@ class Retracing:
         *,
         nodes: Nodes,
         runner: NodeRunner,
-        child_at: Callable[[str, int], Execution],
+        version: Callable[[str, int], Execution],
         assume: Mapping[str, Assumed] | Literal["recorded"] = {},
         tick: Callable[[], None] = lambda: None,
     ) -> None:
@@ -194,11 +202,14 @@ class Retracing:
         """What was decided, if somebody wants to know."""
         self.astray = False
         """Whether something has come out otherwise than it was recorded, or could not be made again."""
+        self._goals = frozenset(
+            event.to for told in history.told for event in told.events[:1] if isinstance(event, RolledBack)
+        )
         self._history = history
         self._rules = rules
         self._nodes = nodes
         self._runner = runner
-        self._child_at = child_at
+        self._version = version
         self._assume = assume
         self._tick = tick
         self._now = start.updated
@@ -208,6 +219,9 @@ class Retracing:
         """Visits whose wait has another due time than it had: it ends by that, whatever the history says."""
         self._granted: list[str] = []
         """Branches that have got their locks, and are to run."""
+        self._first = start.version
+        self._versions = {start.version: start}
+        """The execution at the versions that somebody goes back to."""
         self._at = -1
         self._begins: dict[Key, int] = {}
         self._finishes: dict[Key, int] = {}
@@ -258,7 +272,7 @@ class Retracing:
                 elif not self._is_over(told.key):
                     self.astray = True
             case "given" | "start":
-                self._take_as_given(told)
+                await self._take_as_given(told)
             case _:
                 await self._answer(told)
 
@@ -311,16 +325,17 @@ class Retracing:
         passage = self.trail.find(key)
         return passage is not None and passage.ending != "open"
 
-    def _take_as_given(self, told: Told) -> None:
-        """What people did to the execution itself fits nothing but what they did it to."""
-        if self.astray:
-            return
-        for event in told.events:
-            self.execution = evolve(self.execution, event)
-            self.trail.take(event)
+    async def _take_as_given(self, told: Told) -> None:
+        """What people did to the execution itself, as far as it fits; what befell it, as long as all is the same."""
+        event = told.events[0]
+        if isinstance(event, StateEdited | RolledBack | SnapshotTaken):
+            await self._answer(told)
+        elif not self.astray:
+            for each in told.events:
+                self.execution = evolve(self.execution, each)
+                self._note(each)
             if self.events is not None:
-                self.events.append(event)
-        self._runs.clear()
+                self.events.extend(told.events)
 
     async def _answer(self, told: Told) -> None:
         command = self._command(told)
@@ -350,6 +365,13 @@ class Retracing:
                 return Cancel(now=now, actor=event.actor, reason=event.reason, key=event.key)
             case Recovered():
                 return self._recovery(event)
+            case RolledBack():
+                return self._rollback(event)
+            case StateEdited():
+                edits = tuple(Operation(op=op.op, path=op.path, value=op.value) for op in event.patch)
+                return EditState(now=now, operations=edits, actor=event.actor, reason=event.reason, key=event.key)
+            case SnapshotTaken():
+                return TakeSnapshot(now=now, name=event.name, actor=event.actor, reason=event.reason, key=event.key)
             case _:
                 raise AssertionError(f"{type(event).__name__} begins no decision of the kind {told.kind}")
 
@@ -380,7 +402,7 @@ class Retracing:
         if not event.child_version:
             error = _reason_of(told)
             return Observe(now=event.time, child=event.child, version=0, status=event.status, error=error)
-        child = self._child_at(event.child, event.child_version)
+        child = self._version(event.child, event.child_version)
         error = child.failure.error if child.failure is not None and event.status == "failed" else None
         return Observe(
             now=event.time,
@@ -389,6 +411,18 @@ class Retracing:
             status=event.status,
             state=child.state if event.status == "completed" else {},
             error=error,
+        )
+
+    def _rollback(self, event: RolledBack) -> RollBack | None:
+        """Back to the same version, which is only known while everything has the number that it had."""
+        target = self._versions.get(event.to)
+        if target is None and event.to < self._first:
+            target = self._version(self.execution.id, event.to)
+        if self.astray or target is None:
+            self.astray = True
+            return None
+        return RollBack(
+            now=event.time, target=target, name=event.name, actor=event.actor, reason=event.reason, key=event.key
         )
 
     def _recovery(self, event: Recovered) -> Recover | None:
@@ -554,6 +588,8 @@ class Retracing:
         events, self.execution = decide_and_fold(self.execution, command, self._rules)
         for event in events:
             self._note(event)
+        if self.execution.version in self._goals:
+            self._versions[self.execution.version] = self.execution
         if self.events is not None:
             self.events.extend(events)
         granted, self._granted = self._granted, []

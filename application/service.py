@@ -17,6 +17,7 @@ from application.programs import Programs
 from application.projector import Projector
 from application.queries import Queries
 from application.requests import Accepted, Done, Published, Submission, ToPublish
+from application.what_if import WhatIf
 from domain.commands import OutsideCommand
 from domain.errors import ClewError, Unavailable
 
@@ -35,7 +36,7 @@ class Service:
     """One store, its engine and its lists. Start it, ask it from any thread or loop, stop it.
 
     `make_engine` is called on the engine's own loop with what is to be called after each commit, `release` at the end of
-    a stop.
+    a stop; `make_what_if` with what answers questions of the past.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Service:
         make_engine: Callable[[Callable[[int], None]], Engine],
         release: Callable[[], None] = lambda: None,
         folds: Folds | None = None,
+        make_what_if: Callable[[Queries, Folds], WhatIf] | None = None,
     ) -> None:
         self.nodes = nodes
         self.programs = programs
         self._folds = folds or Folds(log)
         self.queries = Queries(log, views, programs, nodes, folds=self._folds, breaker_of=self._breaker_of)
+        self._what_if = make_what_if(self.queries, self._folds) if make_what_if is not None else None
         self._log = log
         self._views = views
         self._projector = Projector(log, views)
@@ -87,6 +90,8 @@ class Service:
         was_ready, self.ready = self.ready, False
         if self._engine is not None and self._loop is not None and self._thread.is_alive():
             self._stop_engine(self._engine, self._loop)
+        if self._what_if is not None:
+            self._what_if.close()
         if was_ready:
             self._finish_lists()
         self._projector.stop()
@@ -144,6 +149,13 @@ class Service:
             work.close()
             raise Unavailable("The engine is not running.")
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    @property
+    def what_if(self) -> WhatIf:
+        """Who is asked what would be. Raises Unavailable for a service that was made without."""
+        if self._what_if is None:
+            raise Unavailable("This service answers no what-if.")
+        return self._what_if
 
     def _breaker_of(self, node_id: str) -> BreakerView | None:
         return self._engine.breakers.view(node_id) if self._engine is not None else None

@@ -18,6 +18,7 @@ from application.ports import EventLog, Nodes, StoreUnavailable, Views
 from application.programs import Programs
 from application.queries import Queries
 from application.service import Service
+from application.what_if import WhatIf
 from domain.secrets import unusable
 from infrastructure.json_schemas import check_schema
 from infrastructure.memory_checkpoints import MemoryCheckpoints
@@ -48,8 +49,11 @@ __all__ = ["Reader", "excerpt", "library_nodes", "locate", "make_nodes", "make_s
 class Reader:
     """The questions that can be asked of a store without driving it; close it after use."""
 
-    def __init__(self, log: EventLog, views: Views, queries: Queries, nodes: Nodes, *, folds: Folds) -> None:
+    def __init__(
+        self, log: EventLog, views: Views, queries: Queries, nodes: Nodes, *, folds: Folds, what_if: WhatIf
+    ) -> None:
         self.queries = queries
+        self.what_if = what_if
         self.nodes = nodes
         self._log = log
         self._views = views
@@ -57,6 +61,7 @@ class Reader:
 
     def close(self) -> None:
         """Release the store."""
+        self.what_if.close()
         self._folds.close()
         self._views.close()
         self._log.close()
@@ -118,6 +123,9 @@ def make_service(settings: Settings) -> Service:
         make_engine=make_engine,
         release=tables.close,
         folds=folds,
+        make_what_if=lambda queries, folds: _what_if(
+            settings, log, views, queries, programs=programs, folds=folds, nodes=nodes
+        ),
     )
 
 
@@ -126,8 +134,33 @@ def open_reader(settings: Settings) -> Reader:
     nodes = make_nodes(settings)
     log, views = _open(settings, read_only=True)
     folds = _folds(settings, log, read_only=True)
-    queries = Queries(log, views, Programs(log, nodes, settings.limits), nodes, folds=folds)
-    return Reader(log, views, queries, nodes, folds=folds)
+    programs = Programs(log, nodes, settings.limits)
+    queries = Queries(log, views, programs, nodes, folds=folds)
+    what_if = _what_if(settings, log, views, queries, programs=programs, folds=folds, nodes=nodes)
+    return Reader(log, views, queries, nodes, folds=folds, what_if=what_if)
+
+
+def _what_if(
+    settings: Settings,
+    log: EventLog,
+    views: Views,
+    queries: Queries,
+    *,
+    programs: Programs,
+    folds: Folds,
+    nodes: Nodes,
+) -> WhatIf:
+    return WhatIf(
+        log,
+        views,
+        programs,
+        nodes,
+        folds=folds,
+        check_schema=check_schema,
+        limits=settings.limits,
+        secrets=_secrets(settings),
+        version_at=queries.version_at,
+    )
 
 
 def migrate(settings: Settings) -> str:

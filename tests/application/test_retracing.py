@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -14,8 +15,25 @@ import pytest
 from application.preparing import prepare_visit
 from application.retracing import called_as_asked
 from application.running import NodeRunner, Ran
-from domain.commands import Begin, Erred, Finish, FireDue, Resume, Retry, Stored
+from domain.commands import (
+    Begin,
+    Command,
+    EditState,
+    Erred,
+    Finish,
+    FireDue,
+    Resume,
+    Retry,
+    RollBack,
+    Stored,
+    TakeSnapshot,
+)
+from domain.completions import end_of_completion
+from domain.errors import Refused, Unacceptable
 from domain.events import ExecutionEvent, NodeStarted
+from domain.evolve import fold
+from domain.execution import Execution
+from domain.json_patch import Operation
 from domain.position import Branch, Visit
 from domain.preparing import Prepared
 from domain.program import Step
@@ -99,6 +117,8 @@ def lived(case: Case, nodes: NodeRegistry, chance: Random, loop: asyncio.Runner)
     for _ in range(chance.choice((MOST_TURNS, MOST_TURNS, 30))):
         if not walk.flying and not walk.execution.has_ended and len(walk.execution.branches) == 1:
             disturb(walk, chance)
+        if not walk.flying and chance.random() < 0.1:
+            meddle(walk, chance)
         waits = walk.execution.waits()
         match walk.execution.status:
             case "running":
@@ -117,6 +137,21 @@ def lived(case: Case, nodes: NodeRegistry, chance: Random, loop: asyncio.Runner)
             case _:
                 break
     return walk
+
+
+def meddle(walk: Walk, chance: Random) -> None:
+    """Somebody goes back, changes the state, or names a version, if that may be now."""
+    version = chance.randint(1, len(walk.events))
+    version = end_of_completion(version, walk.events[version - 1 :])
+    command: Command = chance.choice(
+        (
+            RollBack(now=walk.now, target=fold(walk.events[:version], Execution(id="walked"))),
+            EditState(now=walk.now, operations=(Operation(op="add", path="/k0", value=chance.randint(0, 3)),)),
+            TakeSnapshot(now=walk.now, name="here", actor="ann"),
+        )
+    )
+    with suppress(Refused, Unacceptable):
+        walk.decide(command)
 
 
 def plain(events: list[ExecutionEvent]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from domain.commands import Rules, Start
 from domain.context import ExecutionContext
 from domain.decide import decide_and_fold
 from domain.events import ExecutionEvent, ExecutionStarted
+from domain.evolve import fold
 from domain.execution import Execution
 from domain.limits import Limits
 from domain.program import Program
@@ -47,9 +48,10 @@ def retraced(
     children: Mapping[str, Execution] | None = None,
 ) -> Retracing:
     """The walk again, of another program or on another initial state if given."""
-    history = History(events, base=Execution(id=execution_id), program=program, nodes=nodes, upto=upto)
+    past, base = list(events), Execution(id=execution_id)
+    history = History(past, base=base, program=program, nodes=nodes, upto=upto)
     rules = Rules(program=now or program, limits=Limits(), check_schema=check_schema)
-    start, made = history.start, ()
+    start, made = history.start, tuple[ExecutionEvent, ...]()
     if upto is None:
         first = history.first[0]
         assert isinstance(first, ExecutionStarted)
@@ -72,7 +74,9 @@ def retraced(
             nodes=nodes,
             runner=runner,
             assume=assume,
-            child_at=lambda child, version: (children or {})[child],
+            version=lambda name, version: (
+                (children or {})[name] if name != execution_id else fold(past[:version], base)
+            ),
         )
         walking.events = list(made)
         try:
