@@ -192,7 +192,8 @@ class _Reader:
             case "retry":
                 return "retry"
             case "timer" | "timeout":
-                at_once = event.branch in self._parked or any(self._goes_on(event, kind) for kind in AT_ONCE)
+                parked = event.branch in self._parked and self._goes_on(event, self._kind)
+                at_once = parked or any(self._goes_on(event, kind) for kind in AT_ONCE)
                 return None if at_once or self._is_rollback(event) else "due"
             case _:
                 return None

@@ -216,6 +216,10 @@ class Service:
         """Wait a little until the lists show what is recorded at a position. False: they don't yet."""
         return self._projector.wait_for(position, LIST_WAIT_S)
 
+    def lists_catch_up(self) -> bool:
+        """Wait a little until the lists show all that is recorded by now. False: they don't yet."""
+        return self.lists_reach(self._log.position())
+
     def stranded(self) -> dict[str, str]:
         """The executions that should run and can't, each with the reason."""
         return dict(self._engine.stranded) if self._engine is not None else {}

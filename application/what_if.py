@@ -24,7 +24,7 @@ from application.what_if_answers import answer, outcome_of, summary_of
 from domain.commands import Rules, Start
 from domain.decide import decide_and_fold
 from domain.editing import edit_patch, replaced_lists
-from domain.errors import ClewError, InvalidDefinition, NotFound, Refused, Unacceptable
+from domain.errors import InvalidDefinition, NotFound, Refused, Unacceptable, Unavailable
 from domain.events import ExecutionStarted, StateEdited
 from domain.evolve import evolve
 from domain.execution import Execution
@@ -36,6 +36,8 @@ from domain.program import Program
 Made = TypeVar("Made")
 WHAT_IFS: Final = 2
 """Questions that are worked on at once, each in a thread of its own; others wait their turn."""
+MOST_WAITING: Final = 32
+"""Questions that may wait for their turn; who comes then is told to come again."""
 LONGEST_S: Final = 30.0
 """How long the walk of one execution may take."""
 LONGEST_MANY_S: Final = 60.0
@@ -63,7 +65,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     assume: Mapping[str, Assumed] | Literal["recorded"] = {}
 
 
-class Stopped(ClewError):
+class Stopped(Unavailable):
     """Nobody waits for the answer any more, or the service stops."""
 
     code = "WHAT_IF_STOPPED"
@@ -78,10 +80,11 @@ class TooLong(Unacceptable):
 class _Pace:
     """Called before every visit: says when it is enough, and lets others breathe."""
 
-    def __init__(self, seconds: float, stop: threading.Event) -> None:
+    def __init__(self, seconds: float, stop: threading.Event, closing: threading.Event) -> None:
         self._end = monotonic() + seconds
         self._seconds = seconds
         self._stop = stop
+        self._closing = closing
         self._count = 0
 
     def __call__(self) -> None:
@@ -89,7 +92,7 @@ class _Pace:
         if self._count % BREATHE_VISITS:
             return
         sleep(BREATHE_S)
-        if self._stop.is_set():
+        if self._stop.is_set() or self._closing.is_set():
             raise Stopped("The walk was stopped: nobody waits for it.")
         if monotonic() > self._end:
             message = f"The walk takes longer than {self._seconds:g} s. Begin it at a later version, with `at`."
@@ -124,6 +127,7 @@ class WhatIf:
         quiet = logging.Logger("clew.what-if", level=logging.CRITICAL + 1)
         self._runner = NodeRunner(nodes, threads=THREADS, secrets=secrets, call=called_as_asked, log=quiet)
         self._threads = ThreadPoolExecutor(WHAT_IFS, thread_name_prefix="clew-what-if")
+        self._places = threading.BoundedSemaphore(WHAT_IFS + MOST_WAITING)
         self._closing = threading.Event()
 
     def close(self) -> None:
@@ -155,15 +159,20 @@ class WhatIf:
         return self._submit(lambda: self._many(workflow_id, question, last, status, stop or self._closing))
 
     def _submit(self, work: Callable[[], Made]) -> Future[Made]:
+        if not self._places.acquire(blocking=False):
+            raise Unavailable(f"{MOST_WAITING} questions of what-if wait already. Try again in a second.")
         try:
-            return self._threads.submit(work)
+            future = self._threads.submit(work)
         except RuntimeError as error:  # it is closed
+            self._places.release()
             raise Stopped("The service is stopping.") from error
+        future.add_done_callback(lambda done: self._places.release())
+        return future
 
     def _one(self, execution_id: str, question: Question, stop: threading.Event) -> dict[str, Any]:
         head = self._folds.load(execution_id)
         program = self._program(question.definition, head.workflow)
-        pace = _Pace(LONGEST_S, stop)
+        pace = _Pace(LONGEST_S, stop, self._closing)
         with asyncio.Runner() as loop:
             history_, walk = loop.run(self._walked(head, question, program, pace))
         return answer(execution_id, history_, walk)
@@ -172,7 +181,7 @@ class WhatIf:
         self, workflow_id: str, question: Question, last: int, status: Sequence[Status], stop: threading.Event
     ) -> dict[str, Any]:
         program = self._program(question.definition, workflow_id)
-        pace = _Pace(LONGEST_MANY_S, stop)
+        pace = _Pace(LONGEST_MANY_S, stop, self._closing)
         found = list(self._last(workflow_id, last, status))
         told: list[dict[str, Any]] = []
         with asyncio.Runner() as loop:

@@ -132,7 +132,7 @@ class _Reading:
     def _ops(self, operations: tuple[Operation, ...], at: str) -> Iterator[Op]:
         for index, operation in enumerate(operations):
             if operation.op in ("add", "replace", "remove") and operation.path:
-                yield Op(operation.op, operation.path, operation.value)  # type: ignore[arg-type]
+                yield Op(operation.op, operation.path, operation.value)
             else:
                 self._wrong(f"{at}/{index}", "What a step writes is told by add, replace and remove of something.")
 
@@ -156,3 +156,8 @@ def plain(value: Any) -> Any:
         return normal(value, "the question")
     except StepFailure as failure:
         raise Unacceptable(failure.message, code=failure.code, details=failure.details) from failure
+
+
+def question_body(**members: Any) -> dict[str, Any]:
+    """A question as it is sent: without what is not said."""
+    return {name: value for name, value in members.items() if value is not None and value not in ((), [])}

@@ -12,6 +12,7 @@ from application.measuring_path import PATH_LIMIT
 from application.measuring_timeline import TIMELINE_LIMIT
 from application.ports import LoadProblem, Status
 from application.requests import Accepted, Published, Submission, ToPublish
+from application.what_if_questions import plain, question_body, read_many, read_one
 from domain import json
 from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
 from domain.errors import StepFailure, Unacceptable
@@ -180,6 +181,42 @@ class Engine:
     def cancel(self, execution_id: str, *, reason: str = "") -> bool:
         """End an execution now."""
         return self._do(execution_id, Cancel(now=0, reason=reason))
+
+    # Time travel: whatif
+
+    def what_if(
+        self,
+        execution_id: str,
+        *,
+        at: str | int | None = None,
+        patch: Sequence[Mapping[str, Any]] = (),
+        definition: Mapping[str, Any] | str | None = None,
+        assume: Mapping[str, Mapping[str, Any]] | Literal["recorded"] | None = None,
+    ) -> dict[str, Any]:
+        """Walk an execution again, from `at` on (None: its beginning), on a state changed by a JSON Patch, under another
+        definition (or a published version of it, such as `latest`), or with other answers: nothing that has an effect runs.
+
+        Raises NotFound, Unacceptable, InvalidDefinition or Refused.
+        """
+        sent = question_body(at=at, patch=patch, definition=definition, assume=assume)
+        return self._service.what_if.one(execution_id, read_one(plain(sent))).result()
+
+    def what_if_many(
+        self,
+        workflow_id: str,
+        *,
+        last: int = 100,
+        status: Sequence[Status] = (),
+        patch: Sequence[Mapping[str, Any]] = (),
+        definition: Mapping[str, Any] | str | None = None,
+        assume: Mapping[str, Mapping[str, Any]] | Literal["recorded"] | None = None,
+    ) -> dict[str, Any]:
+        """The same of the last executions of a workflow: how many would end otherwise, and where they first differ."""
+        sent = question_body(last=last, status=list(status), patch=patch, definition=definition, assume=assume)
+        asked = read_many(plain(sent))
+        self._service.lists_catch_up()
+        answer = self._service.what_if.many(workflow_id, asked.question, last=asked.last, status=asked.status)
+        return answer.result()
 
     # Time travel: measure
 

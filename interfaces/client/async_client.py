@@ -263,6 +263,39 @@ class AsyncClient:
             operations.command(execution_id, "cancel", reason=reason, key=key, if_version=if_version)
         )
 
+    # Time travel: whatif
+
+    async def what_if(
+        self,
+        execution_id: str,
+        *,
+        at: str | int | None = None,
+        patch: Sequence[Mapping[str, Any]] = (),
+        definition: Mapping[str, Any] | str | None = None,
+        assume: Mapping[str, Mapping[str, Any]] | Literal["recorded"] | None = None,
+    ) -> dict[str, Any]:
+        """Walk an execution again, from `at` on (None: its beginning), on a state changed by a JSON Patch, under another
+        definition (or a published version of it, such as `latest`), or with other answers: nothing that has an effect runs.
+        """
+        call = operations.what_if(execution_id, at=at, patch=patch, definition=definition, assume=assume)
+        return await self._ask(call)
+
+    async def what_if_many(
+        self,
+        workflow_id: str,
+        *,
+        last: int = 100,
+        status: Sequence[Status] = (),
+        patch: Sequence[Mapping[str, Any]] = (),
+        definition: Mapping[str, Any] | str | None = None,
+        assume: Mapping[str, Mapping[str, Any]] | Literal["recorded"] | None = None,
+    ) -> dict[str, Any]:
+        """The same of the last executions of a workflow: how many would end otherwise, and where they first differ."""
+        call = operations.what_if_many(
+            workflow_id, last=last, status=status, patch=patch, definition=definition, assume=assume
+        )
+        return await self._ask(call)
+
     # Time travel: measure
 
     async def path(self, execution_id: str, *, after: int = 0, limit: int | None = None) -> dict[str, Any]:

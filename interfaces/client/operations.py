@@ -26,6 +26,7 @@ from interfaces.client.requests import KEY, Answer, Call, Request
 Object = dict[str, Any]
 OnConflict = Literal["fail", "use"]
 Order = Literal["asc", "desc"]
+Assume = Mapping[str, Mapping[str, Any]] | Literal["recorded"]
 Every = Literal["version", "change"]
 ALL_PAGE: Final = 1_000
 """Events on a page when all are read."""
@@ -295,6 +296,39 @@ def signal(
         if_version=if_version,
     )
     return Call(request, done)
+
+
+# Time travel: whatif
+
+
+def what_if(
+    execution_id: str,
+    *,
+    at: str | int | None,
+    patch: Sequence[Mapping[str, Any]],
+    definition: Mapping[str, Any] | str | None,
+    assume: Assume | None,
+) -> Call[Object]:
+    """An execution walked again."""
+    body = given(at=at, patch=list(patch) or None, definition=definition, assume=assume)
+    return Call(change(of(execution_id, "what-if"), body, key=None), Answer.json)
+
+
+def what_if_many(
+    workflow_id: str,
+    *,
+    last: int,
+    status: Sequence[Status],
+    patch: Sequence[Mapping[str, Any]],
+    definition: Mapping[str, Any] | str | None,
+    assume: Assume | None,
+) -> Call[Object]:
+    """The last executions of a workflow walked again."""
+    body = given(
+        last=last, status=list(status) or None, patch=list(patch) or None, definition=definition, assume=assume
+    )
+    request = change(_path("workflows", workflow_id, "what-if"), body, key=None)
+    return Call(msgspec.structs.replace(request, seen=True), Answer.json)
 
 
 # Time travel: measure

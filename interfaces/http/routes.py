@@ -11,6 +11,7 @@ from interfaces.http import (
     measuring,
     published,
     service,
+    what_if,
     wire,
     wire_measuring,
     workflows,
@@ -151,6 +152,7 @@ EXECUTIONS: Final = (
         parameters=commands.SIGNAL_PARAMETERS,
     ),
     *measuring.OPERATIONS,
+    *what_if.OPERATIONS,
 )
 
 SERVICE: Final = (
