@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -20,15 +21,48 @@ STATE_HELP = "A value of the initial state, laid over --input or the definition'
 TIMEOUT_HELP = "Wait no longer."
 
 
+class Beginning(NamedTuple):
+    """How an execution is to begin, and how long it is waited for."""
+
+    pairs: Sequence[str]
+    input_file: IO[bytes] | None
+    execution_id: str | None
+    timeout_s: float | None
+
+    def state(self, definition: Any) -> dict[str, Any] | None:
+        """The initial state to send; None: the definition's own."""
+        base: Any = None
+        if self.input_file is not None:
+            base = json_argument(self.input_file.read(), hint="--input")
+            if not isinstance(base, dict):
+                raise click.BadParameter("the initial state is a JSON object.", param_hint="--input")
+        elif self.pairs and isinstance(definition, dict):
+            base = definition.get("initialState")
+        return initial_state(base if isinstance(base, dict) else None, self.pairs)
+
+
 def run_options(function: Function) -> Function:
-    """Add --state, --input and --timeout, as `pairs`, `input_file` and `timeout_s`."""
+    """Add --state, --input, --id and --timeout; the command gets them as `beginning`, a Beginning."""
+
+    @functools.wraps(function)
+    def command(
+        *args: Any,
+        pairs: Sequence[str],
+        input_file: IO[bytes] | None,
+        execution_id: str | None,
+        timeout_s: float | None,
+        **options: Any,
+    ) -> Any:
+        return function(*args, beginning=Beginning(pairs, input_file, execution_id, timeout_s), **options)
+
     for option in (
         click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS", help=TIMEOUT_HELP),
+        click.option("--id", "execution_id", metavar="ID", help="An id of your own for the execution."),
         click.option("--input", "input_file", type=click.File("rb"), help="The initial state: a JSON object."),
         click.option("--state", "pairs", multiple=True, metavar="KEY=VALUE", help=STATE_HELP),
     ):
-        function = option(function)
-    return function
+        command = option(command)
+    return command  # type: ignore[return-value]  # click's decorators give back what they are given
 
 
 @click.command()
@@ -41,9 +75,7 @@ def run(
     ctx: click.Context,
     file: IO[bytes],
     place: Place,
-    pairs: Sequence[str],
-    input_file: IO[bytes] | None,
-    timeout_s: float | None,
+    beginning: Beginning,
     as_json: bool,
 ) -> None:
     """Run a definition, and print its result.
@@ -55,26 +87,14 @@ def run(
     from interfaces.cli.progress import watch
 
     definition = read_definition(file)
-    state = initial_state_of(definition.value, pairs, input_file)
+    state = beginning.state(definition.value)
     with engine_at(place, MEMORY) as engine:
         with refusals_shown(place, definition):
-            accepted = engine.submit(definition.value, initial_state=state)
+            accepted = engine.submit(definition.value, initial_state=state, execution_id=beginning.execution_id)
         tell_warnings(definition, accepted.warnings)
-        execution = watch(engine, accepted.execution_id, timeout_s=timeout_s)
+        execution = watch(engine, accepted.execution_id, timeout_s=beginning.timeout_s)
     print_outcome(execution, place, as_json=as_json)
     ctx.exit(STATUS_CODES[execution["status"]])
-
-
-def initial_state_of(definition: Any, pairs: Sequence[str], input_file: IO[bytes] | None) -> dict[str, Any] | None:
-    """The initial state to send; None: the definition's own."""
-    base: Any = None
-    if input_file is not None:
-        base = json_argument(input_file.read(), hint="--input")
-        if not isinstance(base, dict):
-            raise click.BadParameter("the initial state is a JSON object.", param_hint="--input")
-    elif pairs and isinstance(definition, dict):
-        base = definition.get("initialState")
-    return initial_state(base if isinstance(base, dict) else None, pairs)
 
 
 @contextlib.contextmanager

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import IO
 
 import click
 
-from interfaces.cli.definitions import engine_at, initial_state_of, print_outcome, run_options
+from interfaces.cli.definitions import Beginning, engine_at, print_outcome, run_options
 from interfaces.cli.exits import STATUS_CODES
 from interfaces.cli.files import read_definition, refusals_shown, tell_warnings
 from interfaces.cli.options import DEFAULT_URL, Place, json_option, place_options
@@ -83,9 +82,7 @@ def start(
     workflow_id: str,
     place: Place,
     version: str,
-    pairs: Sequence[str],
-    input_file: IO[bytes] | None,
-    timeout_s: float | None,
+    beginning: Beginning,
     as_json: bool,
 ) -> None:
     """Run a published workflow, and print its result.
@@ -98,10 +95,12 @@ def start(
     place = _somewhere(place)
     with reading(place) as source:  # an unknown workflow, or no store at all, is told without making one
         definition = source.definition(workflow_id, version)
-    state = initial_state_of(definition, pairs, input_file)
+    state = beginning.state(definition)
     with engine_at(place, place.store or "") as engine:
-        accepted = engine.start(workflow_id, definition["version"], initial_state=state)
-        execution = watch(engine, accepted.execution_id, timeout_s=timeout_s)
+        accepted = engine.start(
+            workflow_id, definition["version"], initial_state=state, execution_id=beginning.execution_id
+        )
+        execution = watch(engine, accepted.execution_id, timeout_s=beginning.timeout_s)
     print_outcome(execution, place, as_json=as_json)
     ctx.exit(STATUS_CODES[execution["status"]])
 

@@ -52,6 +52,16 @@ def listed(name: str, where: list[str]) -> dict[str, Any]:
     raise AssertionError(f"{name} is not listed")
 
 
+def test_an_execution_begins_under_an_id_of_one_s_own(tmp_path: Path) -> None:
+    """With `run` and `start`; a taken id is a conflict."""
+    store = f"sqlite:///{tmp_path / 'log.db'}"
+    file = written(tmp_path, COUNTING)
+    assert clew("run", file, "--id", "mine", "--store", store, "--json").json["executionId"] == "mine"
+    assert clew("publish", file, "--store", store).code == 0
+    assert clew("start", "counting", "--id", "mine-too", "--store", store, "--json").json["executionId"] == "mine-too"
+    assert clew("start", "counting", "--id", "mine", "--store", store).code == 5
+
+
 def test_from_a_file_to_a_result(request: pytest.FixtureRequest, where: list[str], tmp_path: Path) -> None:
     """Published, listed, started by its id: the latest, or a version, on another state."""
     for version, upto in (("1.10.0", 4), ("1.9.0", 3)):
