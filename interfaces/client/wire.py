@@ -52,7 +52,7 @@ class Server:
         self.long_waits = 0
         self._timeout_s = timeout_s
         self._attempts = max(attempts, 1)
-        self._headers = {"Clew-Actor": actor} if actor else {}
+        self._headers = {"Clew-Actor": actor.encode()} if actor else {}
 
     @property
     def options(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -25,7 +26,7 @@ def idempotency_key(headers: Headers) -> str | None:
 
 def actor(headers: Headers) -> str:
     """Who says to be asking: `Clew-Actor`, empty when nobody does. Raises HttpProblem (400)."""
-    return _one(headers, "Clew-Actor", ACTOR, "1 to 255 characters that print") or ""
+    return _one(headers, "Clew-Actor", ACTOR, "1 to 255 characters that print", read=_utf8) or ""
 
 
 def position(headers: Headers) -> int | None:
@@ -62,8 +63,18 @@ def _tags(headers: Headers, name: str) -> frozenset[str] | None:
     return frozenset(("*",)) if text.strip() == "*" else frozenset(TAG.findall(text))
 
 
-def _one(headers: Headers, name: str, form: re.Pattern[str], what: str) -> str | None:
-    values = headers.getlist(name)
+def _utf8(value: str) -> str:
+    """A header that was read as Latin-1, as clients mean it that send names of people as UTF-8."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _one(
+    headers: Headers, name: str, form: re.Pattern[str], what: str, *, read: Callable[[str], str] = str
+) -> str | None:
+    values = [read(value) for value in headers.getlist(name)]
     if not values:
         return None
     if len(values) > 1 or not form.fullmatch(values[0]):

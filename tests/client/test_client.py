@@ -89,6 +89,17 @@ def test_pause_resume_retry_and_cancel(client: Client) -> None:
     assert client.retry(failed["executionId"]).changed is True
 
 
+def test_an_actor_is_recorded_whatever_the_name_is_written_in(client: Client) -> None:
+    """Headers are made for ASCII; people are not."""
+    for actor in ("ada", "Zoë", "李雷 😀"):
+        with type(client)(client.url, actor=actor) as other:
+            name = other.submit(ASKING).execution_id
+            assert other.wait(name)
+            other.cancel(name)
+        newest = client.events(name, order="desc", limit=1)["items"][0]
+        assert (newest["type"], newest["actor"]) == ("Cancelled", actor)
+
+
 def test_one_key_begins_one_execution(client: Client) -> None:
     """The same request again is answered with the same execution; another one is refused."""
     first = client.submit(COUNTING, key="once")
