@@ -253,7 +253,7 @@ def _ended_before(waiting: deque[_Seen], version: int) -> bool:
 
 def _differences(left: _Seen, right: _Seen) -> tuple[Difference, ...]:
     one, other = left.visit, right.visit
-    if (one.address, one.pass_) != (other.address, other.pass_):
+    if (one.address, one.pass_, one.node) != (other.address, other.pass_, other.node):
         return ("step",)
     pairs: tuple[tuple[Difference, bool], ...] = (
         ("status", one.status != other.status),

@@ -15,7 +15,7 @@ from application.lineage import LINEAGE_DEEPEST, LINEAGE_DEPTH, LINEAGE_LIMIT, L
 from application.measuring_path import PATH_LIMIT
 from application.measuring_timeline import TIMELINE_LIMIT, TIMELINE_MOST
 from application.queries import MAX_PAGE
-from domain.errors import Unacceptable, Unavailable
+from domain.errors import Unacceptable
 from domain.problems import Problem
 from interfaces.http import executions, wire_measuring
 from interfaces.http.api import ASK_AGAIN, Api, json_response, tagged
@@ -67,6 +67,10 @@ COMPARED_PARAMETERS: Final = (
     Parameter(name="left", description="`ID` or `ID@VERSION`, the version as for `at`. Default: head.", required=True),
     Parameter(name="right", description="Likewise.", required=True),
 )
+
+
+class BrokenOff(Exception):
+    """An answer that has begun can't be told to its end."""
 
 
 async def one(request: Request, api: Api) -> Response:
@@ -127,11 +131,11 @@ async def probe(request: Request, api: Api) -> Response:
 async def _lines(api: Api, batches: Iterator[list[dict[str, Any]]]) -> AsyncIterator[bytes]:
     """The lines as they come. Nobody reads on once the client has gone: a batch takes no longer than a moment.
 
-    Raises Unavailable, which breaks the connection, when the server is about to stop: else a part would look like all.
+    Raises BrokenOff, which breaks the connection, when the server is about to stop: else a part would look like all.
     """
     while (batch := await run_in_threadpool(next, batches, None)) is not None:
         if api.closing.is_set():
-            raise Unavailable("The service is stopping.")
+            raise BrokenOff("the server stops")
         if batch:
             yield _ENCODER.encode_lines(batch)
 

@@ -32,6 +32,7 @@ HELP_S = 0.2
 COMMANDS = (
     *("serve", "migrate", "run", "validate", "graph", "schema", "nodes"),
     *("publish", "workflows", "versions", "start", "ls", "show", "events", "state"),
+    *("timeline", "metrics", "probe", "diff", "lineage"),
     *("resume", "signal", "pause", "retry", "cancel", "version"),
 )
 
