@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 
-from application.searching import found, quoted
+from application.searching import Searches, quoted
 from domain.durations import iso, microseconds
 from domain.errors import Unacceptable
 from domain.events import EVENT_TYPES, Resumed, RolledBack, SnapshotTaken
@@ -144,6 +144,7 @@ class Places:
     def __init__(self, log: EventLog, folds: Folds) -> None:
         self._log = log
         self._folds = folds
+        self._searches = Searches(log)
 
     def version(self, head: Execution, at: str, *, where: str = "?at") -> int:
         """The version that `at` names in an execution's history up to `head`; `where` is what it was given as.
@@ -200,8 +201,8 @@ class Places:
         """What began the walks of an execution, newest first; the one that it began with itself has no such event."""
         if head.walk == 1:
             return iter(())
-        return found(
-            self._log, head.id, tags=WALKS, texts=[WALK_TEXTS], meant=begins_walk, after=after, upto=head.version
+        return self._searches.newest(
+            head.id, tags=WALKS, texts=[WALK_TEXTS], meant=begins_walk, after=after, upto=head.version
         )
 
     def _visit(self, asked: _Asked, spot: OfVisit, first: int, last: int) -> int:
@@ -239,9 +240,8 @@ class Places:
             number = _visit_of(event)
             return getattr(event, "address", "") == spot.address and number > 0 and spot.visit in (0, number)
 
-        return found(
-            self._log, stream, tags=tags, texts=texts, meant=meant, after=after, upto=upto, newest_first=newest_first
-        )
+        search = self._searches.newest if newest_first else self._searches.oldest
+        return search(stream, tags=tags, texts=texts, meant=meant, after=after, upto=upto)
 
     def _no_visit(self, asked: _Asked, spot: OfVisit, first: int, last: int) -> Unacceptable:
         step = OfVisit(spot.address)
@@ -274,8 +274,7 @@ class Places:
             there = self._log.read(head.id, after=version - 1, limit=1) if version else []
             return there[0] if there and isinstance(there[0].event, SnapshotTaken) else None
         texts = [[quoted("name", name)]]
-        taken = found(
-            self._log,
+        taken = self._searches.newest(
             head.id,
             tags=("snapshot_taken",),
             texts=texts,

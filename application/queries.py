@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 from application.breakers import BreakerView
+from application.explaining import BLAME_LIMIT, Direction, Explanations
 from application.folds import Folds
 from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT
 from application.measuring import Measures
@@ -66,6 +67,9 @@ class Queries:
         self._folds = folds or Folds(log)
         self._measures = Measures(log, self._folds, nodes, program_of=self._program, version_at=self.version_at)
         self._places = Places(log, self._folds)
+        self._explanations = Explanations(
+            log, self._folds, self._places, program_of=lambda execution: self._program(execution) or _NO_PROGRAM
+        )
         self._heads: OrderedDict[str, Execution] = OrderedDict()
         self._weight = 0
         self._lock = Lock()
@@ -91,12 +95,13 @@ class Queries:
         execution = self.fold(execution_id)
         return describe_execution(execution, self._program(execution))
 
-    def state(self, execution_id: str, at: str | None = None) -> dict[str, Any]:
-        """`{executionId, version, state}` at a version. Raises NotFound; Unacceptable for an `at` that is none."""
-        head = self.fold(execution_id)
-        version = head.version if at is None else self.version_at(head, at)
-        execution = head if version == head.version else self._folds.load(execution_id, upto=version)
-        return {"executionId": execution_id, "version": version, "state": execution.state}
+    def state(
+        self, execution_id: str, at: str | int | None = None, fields: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """`{executionId, version, state}` at a version; with `fields`, JSON Pointers, `fields: {pointer: value}` of those
+        that there are, in the place of `state`. Raises NotFound; Unacceptable for an `at` or a pointer that is none.
+        """
+        return self._explanations.state(self.fold(execution_id), _text(at), fields)
 
     def definition_of(self, execution_id: str) -> dict[str, Any]:
         """The definition that an execution runs, as it was given. Raises NotFound."""
@@ -192,6 +197,35 @@ class Queries:
         hint = f" Did you mean {close}?" if close else ""
         raise NotFound(f"There is no node {node_id!r}.{hint}")
 
+    # Time travel: explain
+
+    def diff(self, execution_id: str, from_: str | int | None = None, to: str | int | None = None) -> dict[str, Any]:
+        """What leads from the state at one version (the first) to that at another (the newest), and which event made
+        each change: `{from, to, patch, changes}`. Raises NotFound or Unacceptable.
+        """
+        return self._explanations.diff(self.fold(execution_id), _text(from_), _text(to))
+
+    def blame(
+        self, execution_id: str, pointer: str, at: str | int | None = None, *, limit: int = BLAME_LIMIT
+    ) -> dict[str, Any]:
+        """Who last wrote what is at a pointer, and who did before: `{pointer, at, value, written, earlier, next}`, `next`
+        being the version to ask at for the rest (or null). Raises NotFound or Unacceptable.
+        """
+        return self._explanations.blame(self.fold(execution_id), pointer, _text(at), limit=limit)
+
+    def step(
+        self,
+        execution_id: str,
+        at: str | int | None = None,
+        *,
+        dir: Direction = "back",
+        by: str = "event",
+    ) -> dict[str, Any]:
+        """The nearest `event`, `node`, `visit`, `error` or `write:/pointer` before a version, or behind it: `{version, event}`,
+        both null where there is none. Raises NotFound or Unacceptable.
+        """
+        return self._explanations.step(self.fold(execution_id), _text(at), dir=dir, by=by)
+
     # Time travel: measure
 
     def path(self, execution_id: str, *, after: int = 0, limit: int = PATH_LIMIT) -> dict[str, Any]:
@@ -266,6 +300,10 @@ class Queries:
 
 
 _NO_PROGRAM: Final = Program(hash="", id="", name="", version="", initial_state={}, steps=(), max_steps=0, index={})
+
+
+def _text(at: str | int | None) -> str | None:
+    return None if at is None else str(at)
 
 
 def _next(items: list[dict[str, Any]], order: str, head: int) -> int | None:
