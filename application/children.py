@@ -24,6 +24,7 @@ from domain.events import (
     ChildStarted,
     Completed,
     EdgeTaken,
+    ExecutionForked,
     ExecutionStarted,
     Failed,
     NodeStarted,
@@ -40,7 +41,7 @@ AGAIN_S: Final = 1.0
 """How long after a store that could not be used a child is seen to again."""
 ENDS: Final = (Completed, Failed, Cancelled)
 """The events by which an execution ends."""
-GOING_ON: Final = (ExecutionStarted, NodeStarted, EdgeTaken, Suspended, Resumed, RolledBack)
+GOING_ON: Final = (ExecutionStarted, ExecutionForked, NodeStarted, EdgeTaken, Suspended, Resumed, RolledBack)
 """Events after which it has not, unless one of those follows."""
 NEWEST: Final = 16
 """Events of an execution in which something is looked for first."""
@@ -176,7 +177,7 @@ class Children:
             message = f"There is another execution {child}, which is no child of {parent}."
             self._give_up(live, child, Refused(message, code="EXECUTION_EXISTS"))
         elif ended is not None:
-            self._decide(live, _observation(ended, self._now(live)))
+            self._decide(live, observation(ended, self._now(live)))
         self._tell(parent)
 
     async def _begin(self, live: Live, child: str, visit: Visit) -> ClewError | None:
@@ -267,7 +268,7 @@ def _is_orphan(row: Summary, rows: Mapping[str, Summary], gone: Container[str]) 
     return above is None or row.parent in gone or row.execution_id not in above.children.values()
 
 
-def _observation(child: Execution, now: int) -> Observe:
+def observation(child: Execution, now: int) -> Observe:
     """What a parent is told of a child that has ended."""
     match child.status:
         case "completed":

@@ -16,6 +16,7 @@ from application.checkpointing import Growth
 from application.children import Children
 from application.driver import Driver
 from application.folds import Folds
+from application.forking import ForkPlan
 from application.live import Live
 from application.ports import (
     Append,
@@ -33,7 +34,7 @@ from application.programs import Programs
 from application.publications import Publications
 from application.publishing import Publisher
 from application.reading import execution_event
-from application.requests import EXECUTION_ID, Accepted, Done, Published, Submission, ToPublish
+from application.requests import EXECUTION_ID, Accepted, Done, ForkRequest, Published, Submission, ToPublish
 from application.residents import Residents
 from application.running import NodeRunner
 from application.settling import Settling
@@ -42,9 +43,10 @@ from application.writer import Writer
 from domain.commands import Cancel, FireDue, OutsideCommand, Recover, RollBack, Rules, Start
 from domain.decide import decide
 from domain.errors import ClewError, InvalidDefinition, NotFound, Outdated, Refused, Unacceptable, Unavailable
-from domain.events import CommandKey, ExecutionStarted
-from domain.evolve import fold
+from domain.events import CommandKey, ExecutionEvent, ExecutionForked, ExecutionStarted
+from domain.evolve import evolve, fold
 from domain.execution import Execution
+from domain.forked import base_of
 from domain.limits import Limits
 from domain.program import Program
 
@@ -191,8 +193,7 @@ class Engine:
         id is taken; Unavailable when there is too much to do already.
         """
         program = self._program_of(submission)
-        if self._writer.is_full():
-            raise Unavailable("There is more waiting to be recorded than may be. Try again in a second.")
+        self._refuse_if_full()
         execution_id = self._id_for(submission)
         execution = Execution(id=execution_id)
         start = Start(
@@ -206,24 +207,72 @@ class Engine:
         )
         events = decide(execution, start, self._rules(program))
         try:
-            recorded = await self._record_start(execution_id, program, submission.definition, events)
+            live, recorded = await self._begin(execution, program, submission.definition, events)
         except VersionConflict:
             return await self._existing(execution_id, submission)
-        except StoreUnavailable:
-            self._spawn(self._look_for(execution_id))
-            raise
-        live = self._residents.get(execution_id)
-        if live is None:  # else somebody's command was quicker, and found it in the log
-            growth = Growth()
-            growth.add(recorded)
-            live = self._made_live(fold(events, execution), program, growth)
-        self._go_on(live)
         return Accepted(
             execution_id=execution_id,
             status=live.execution.status,
             position=recorded[-1].position,
             warnings=self.publications.warnings_of(program) if submission.parent is None else (),
         )
+
+    async def fork(self, plan: ForkPlan) -> Accepted:
+        """Begin a fork. Durable when it returns.
+
+        Raises Unacceptable when its definition has no place for it, an edit does not apply, or a key came with another
+        request; Refused when the id is taken, or it goes back too far; Unavailable when there is too much to do already.
+        """
+        self._refuse_if_full()
+        request = plan.request
+        base = base_of(plan.base, self._id_for(request))
+        command = msgspec.structs.replace(plan.command, now=max(self._clock.now(), plan.base.updated))
+        events = decide(base, command, self._rules(plan.program))
+        try:
+            live, recorded = await self._begin(base, plan.program, plan.definition, events)
+        except VersionConflict:
+            return await self._existing(base.id, request)
+        self._folds.keep(evolve(base, events[0]), recorded[0].hash, Growth())
+        self._look_after(live)  # it may have nothing to do: parked, or at its end
+        return Accepted(
+            execution_id=base.id,
+            status=live.execution.status,
+            position=recorded[-1].position,
+            warnings=self.publications.warnings_of(plan.program),
+        )
+
+    async def forked(self, request: ForkRequest) -> Accepted | None:
+        """The fork that a request has led to already, as it was then; None: it has not, and would have an id of its own.
+
+        Raises as `fork` does when the id is taken by something else.
+        """
+        if request.execution_id is None and request.key is None:
+            return None
+        execution_id = self._id_for(request)
+        if not self._log.version(execution_id):
+            return None
+        return await self._existing(execution_id, request)
+
+    def _refuse_if_full(self) -> None:
+        if self._writer.is_full():
+            raise Unavailable("There is more waiting to be recorded than may be. Try again in a second.")
+
+    async def _begin(
+        self, base: Execution, program: Program, definition: dict[str, Any] | None, events: tuple[ExecutionEvent, ...]
+    ) -> tuple[Live, tuple[Recorded, ...]]:
+        """Record the first events of an execution, durably, and let it go on. Raises VersionConflict, StoreUnavailable."""
+        try:
+            recorded = await self._record_start(base.id, program, definition, events)
+        except StoreUnavailable:
+            self._spawn(self._look_for(base.id))
+            raise
+        live = self._residents.get(base.id)
+        if live is None:  # else somebody's command was quicker, and found it in the log
+            growth = Growth()
+            growth.add(recorded)
+            live = self._made_live(fold(events, base), program, growth)
+        self._go_on(live)
+        return live, recorded
 
     async def publish(self, asked: ToPublish) -> Published:
         """Publish a version of a workflow (see `Publisher.publish`)."""
@@ -234,7 +283,7 @@ class Engine:
             return self._programs.of(submission.definition_hash)
         return self._programs.compile(submission.definition, submission.known)
 
-    def _id_for(self, submission: Submission) -> str:
+    def _id_for(self, submission: Submission | ForkRequest) -> str:
         if submission.execution_id is not None:
             if not EXECUTION_ID.fullmatch(submission.execution_id):
                 message = (
@@ -248,10 +297,10 @@ class Engine:
         return self._ids.new("ex_")
 
     async def _record_start(
-        self, execution_id: str, program: Program, definition: dict[str, Any], events: Any
+        self, execution_id: str, program: Program, definition: dict[str, Any] | None, events: tuple[ExecutionEvent, ...]
     ) -> tuple[Recorded, ...]:
         """Record the definition, unless the log has it, and the start, in one transaction."""
-        stored = self._programs.storing(program.hash, definition, events[0].time)
+        stored = self._programs.storing(program.hash, definition, events[0].time) if definition is not None else None
         if stored is not None:  # a conflict here only says that somebody stored the same definition first
             self._writer.submit(stored)
         return await self._writer.submit(Append(stream=execution_id, after=0, events=events))
@@ -268,19 +317,19 @@ class Engine:
             else:
                 return
 
-    async def _existing(self, execution_id: str, submission: Submission) -> Accepted:
+    async def _existing(self, execution_id: str, request: Submission | ForkRequest) -> Accepted:
         """The answer when the id is taken: by the same request (a replay), or by something else."""
         first = self._log.read(execution_id, limit=1)[0]
-        started = execution_event(first)
         execution = self._folds.load(execution_id)
         if execution.status == "running" and self._residents.get(execution_id) is None:
             await self._take_up(execution_id)  # nobody knew yet that it has begun
-        same_key = submission.key is not None and isinstance(started, ExecutionStarted) and started.key is not None
-        if same_key and started.key == submission.key:  # type: ignore[union-attr]
+        if request.key is not None and _key_of(first) == request.key:
+            if isinstance(request, ForkRequest):
+                execution = self._folds.after_command(execution_id, 1)
             return self._replayed(execution, first.position)
-        if submission.key is not None and submission.execution_id is None:
-            raise _key_reused(submission.key)
-        if submission.on_conflict == "use":
+        if request.key is not None and request.execution_id is None:
+            raise _key_reused(request.key)
+        if isinstance(request, Submission) and request.on_conflict == "use":
             found = self._replayed(execution, first.position)
             return msgspec.structs.replace(found, existing=True)
         raise Refused(f"There is an execution {execution_id!r} already.", code="EXECUTION_EXISTS")
@@ -453,6 +502,12 @@ class Engine:
                 logger.error("%s can't be taken up yet: %s", execution_id, again)
             else:
                 return
+
+
+def _key_of(first: Recorded) -> CommandKey | None:
+    """The key that an execution was begun with."""
+    started = execution_event(first)
+    return started.key if isinstance(started, ExecutionStarted | ExecutionForked) else None
 
 
 def _key_reused(key: CommandKey) -> Unacceptable:

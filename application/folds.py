@@ -13,9 +13,19 @@ from application.ports import Checkpoint, Checkpoints, EventLog, Recorded, Store
 from application.reading import PAGE, execution_event, history
 from domain.completions import end_of_completion
 from domain.errors import NotFound
-from domain.events import ChildObserved, Completed, EdgeTaken, ExecutionEvent, Failed, Resumed, StateUpdated
+from domain.events import (
+    ChildObserved,
+    Completed,
+    EdgeTaken,
+    ExecutionEvent,
+    ExecutionForked,
+    Failed,
+    Resumed,
+    StateUpdated,
+)
 from domain.evolve import evolve
 from domain.execution import Execution
+from domain.forked import base_of
 
 logger = logging.getLogger("clew.checkpoints")
 AT_ONCE: Final = 16
@@ -36,8 +46,9 @@ class _Start(NamedTuple):
 class Folds:
     """Executions as the log has them. Thread-safe.
 
-    Without `checkpoints` each is folded from its beginning. A checkpoint is only believed if the log has the event that
-    it was made after; one that can't be believed or read is as good as none. `keeps`: whether new ones are written.
+    Without `checkpoints` each is folded from its beginning, a fork from that of its source. A checkpoint is only believed
+    if the log has the event that it was made after; one that can't be believed or read is as good as none. `keeps`:
+    whether new ones are written.
     """
 
     def __init__(self, log: EventLog, checkpoints: Checkpoints | None = None, *, keeps: bool = True) -> None:
@@ -158,9 +169,15 @@ class Folds:
             if execution is not None:
                 return _Start(execution, Growth(len(found.fold)), page[1:], more=len(page) == PAGE)
             self._forget(execution_id)
-        execution = base or Execution(id=execution_id)
-        page = self._page(execution_id, execution.version, upto)
-        return _Start(execution, Growth(), page, more=len(page) == PAGE)
+        page = self._page(execution_id, base.version if base is not None else 0, upto)
+        return _Start(base or self._beginning(execution_id, page), Growth(), page, more=len(page) == PAGE)
+
+    def _beginning(self, execution_id: str, page: list[Recorded]) -> Execution:
+        """What the first event of an execution is folded onto: nothing, or for a fork its source as it was then."""
+        first = page[0].event if page else None
+        if not isinstance(first, ExecutionForked):
+            return Execution(id=execution_id)
+        return base_of(self.load(first.source.execution, upto=first.source.version), execution_id)
 
     def _page(self, execution_id: str, after: int, upto: int | None) -> list[Recorded]:
         return self._log.read(execution_id, after=after, upto=upto, limit=PAGE)

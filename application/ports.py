@@ -180,8 +180,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     `started_position` is the position of its first event, by which lists are ordered. `due` is when its next wait ends
     by itself (None: never, or while paused); `paused_at` when a pause began. `parked` holds the branches that are
     parked, be the execution paused or not, each with its due time (a pause moves it by its whole length at its end),
-    `children` those that wait for a child, with its id; `parent` is the execution that it is itself a child of;
-    `branches` counts all that are open.
+    `children` those that wait for a child, with its id; `parent` is the execution that it is itself a child of, `source` the
+    one that it was forked off; `branches` counts all that are open.
     """
 
     execution_id: str
@@ -201,6 +201,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     parked: dict[str, int | None] = {}
     children: dict[str, str] = {}
     parent: str | None = None
+    source: str | None = None
     error_code: str | None = None
     labels: dict[str, str] = {}
 

@@ -94,6 +94,7 @@ def describe_execution(execution: Execution, program: Program | None) -> dict[st
         "branches": _describe_branches(execution, program),
         "labels": execution.labels,
         "parent": _describe_parent(execution),
+        "source": _describe_source(execution),
         "spent": {"cost": execution.spent.cost, "tokens": execution.spent.tokens},
         "error": _describe_failure(execution, program),
     }
@@ -114,6 +115,12 @@ def _describe_parent(execution: Execution) -> dict[str, Any] | None:
         "visit": parent.visit,
         "depth": parent.depth,
     }
+
+
+def _describe_source(execution: Execution) -> dict[str, Any] | None:
+    """What an execution was forked off, and at which version of it."""
+    source = execution.source
+    return {"executionId": source.execution, "version": source.version} if source is not None else None
 
 
 def _step_name(execution: Execution, address: str | None, program: Program | None) -> str | None:
@@ -215,6 +222,7 @@ def describe_summary(summary: Summary) -> dict[str, Any]:
         "errorCode": summary.error_code,
         "labels": summary.labels,
         "parent": summary.parent,
+        "source": summary.source,
         "links": links(summary.execution_id),
     }
 

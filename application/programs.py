@@ -36,6 +36,11 @@ class Programs:
         self._stored: set[str] = set()
         self._lock = Lock()
 
+    @property
+    def limits(self) -> Limits:
+        """What they are compiled within."""
+        return self._limits
+
     def compile(self, definition: Any, known: tuple[Problem, ...] = ()) -> Program:
         """The program of a definition. Raises InvalidDefinition with everything that is wrong with it."""
         if known or not isinstance(definition, dict):

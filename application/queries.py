@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Any, Final, Literal
 
+from application.ancestry import Part, alone, parts_of, read_parts
 from application.breakers import BreakerView
 from application.explaining import BLAME_LIMIT, Direction, Explanations
 from application.folds import Folds
+from application.forking import Forks
 from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT
 from application.measuring import Measures
 from application.measuring_path import PATH_LIMIT
 from application.measuring_timeline import TIMELINE_LIMIT
 from application.places import Places
-from application.ports import EventLog, NodeListing, Nodes, Views
+from application.ports import EventLog, NodeListing, Nodes, Recorded, Views
 from application.presenting import (
     describe_event,
     describe_execution,
@@ -30,7 +32,7 @@ from application.programs import Programs
 from application.publications import Publications
 from application.reading import execution_event
 from domain.errors import InvalidDefinition, NotFound
-from domain.events import WorkflowPublished
+from domain.events import ExecutionForked, ExecutionStarted, WorkflowPublished
 from domain.execution import Execution, Status
 from domain.problems import Problem, all_near
 from domain.program import Program
@@ -69,6 +71,15 @@ class Queries:
         self._places = Places(log, self._folds)
         self._explanations = Explanations(
             log, self._folds, self._places, program_of=lambda execution: self._program(execution) or _NO_PROGRAM
+        )
+        self.forks = Forks(
+            log,
+            self._folds,
+            programs,
+            self._publications,
+            nodes=nodes,
+            head_of=self.fold,
+            version_at=self.version_at,
         )
         self._heads: OrderedDict[str, Execution] = OrderedDict()
         self._weight = 0
@@ -112,29 +123,55 @@ class Queries:
         return self._places.version(head, at, where=where)
 
     def events(
-        self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
+        self,
+        execution_id: str,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        order: Literal["asc", "desc"] = "asc",
+        lineage: bool = False,
     ) -> dict[str, Any]:
         """A page of an execution's history: `{items, next}`, `next` being the `after` of the page behind it (or null).
 
-        In descending order `after` is the version that the page begins below (0: at the head). Raises NotFound.
+        In descending order `after` is the version that the page begins below (0: at the head). With `lineage` it goes on
+        into what the execution was forked off: each event names its `executionId`, and `after` and `next` count all of
+        them, from the oldest. Raises NotFound.
         """
-        head = self._log.version(execution_id)
-        if not head:
-            raise NotFound(f"There is no execution {execution_id!r}.")
+        parts = parts_of(self._log, execution_id) if lineage else (alone(self._log, execution_id),)
+        head = parts[-1].before + parts[-1].upto
         if order == "asc":
-            found = self._log.read(execution_id, after=max(after - 1, 0), upto=head, limit=limit + 2)
+            first, last = after + 1, min(after + limit, head)
+            place = last if last < head else None
         else:
-            top = min(after - 1, head) if after else head
-            found = self._log.read(execution_id, after=max(top - limit - 1, 0), upto=top)
-        before = {recorded.version: recorded for recorded in found}
-        first = after + 1 if order == "asc" else max(found[-1].version - limit + 1, 1) if found else 1
-        page = [recorded for recorded in found if recorded.version >= first][:limit]
+            last = min(after - 1, head) if after else head
+            first = max(last - limit + 1, 1)
+            place = first if first > 1 else None
+        if first > last:
+            return {"items": [], "next": None}
+        items = self._described(parts, first, last, named=lineage)
+        return {"items": items if order == "asc" else items[::-1], "next": place}
+
+    def _described(self, parts: Sequence[Part], first: int, last: int, *, named: bool) -> list[dict[str, Any]]:
+        """The events at these places of a lineage, each in the words of the program of its own execution."""
+        found = read_parts(self._log, parts, after=max(first - 2, 0), upto=last)
+        programs: dict[str, Program] = {}
+        items: list[dict[str, Any]] = []
+        before: Recorded | None = None
+        for recorded in found:
+            stream = recorded.stream
+            if stream not in programs:
+                programs[stream] = self._program_of(stream)
+            patch = patch_of(before) if before is not None and before.stream == stream else ()
+            item = describe_event(recorded, programs[stream], patch)
+            items.append({"executionId": stream, **item} if named else item)
+            before = recorded
+        return items[1 if first > 1 else 0 :]
+
+    def _program_of(self, execution_id: str) -> Program:
+        """What an execution began with, by whose words its events are told."""
         started = execution_event(self._log.read(execution_id, limit=1)[0])
-        program = self._program(Execution(id=execution_id, definition_hash=getattr(started, "definition_hash", "")))
-        items = [describe_event(one, program or _NO_PROGRAM, patch_of(before.get(one.version - 1))) for one in page]
-        if order == "desc":
-            items.reverse()
-        return {"items": items, "next": _next(items, order, head)}
+        digest = started.definition_hash if isinstance(started, ExecutionStarted | ExecutionForked) else ""
+        return self._program(Execution(id=execution_id, definition_hash=digest)) or _NO_PROGRAM
 
     def executions(
         self,
@@ -304,12 +341,3 @@ _NO_PROGRAM: Final = Program(hash="", id="", name="", version="", initial_state=
 
 def _text(at: str | int | None) -> str | None:
     return None if at is None else str(at)
-
-
-def _next(items: list[dict[str, Any]], order: str, head: int) -> int | None:
-    if not items:
-        return None
-    last = int(items[-1]["version"])
-    if order == "asc":
-        return last if last < head else None
-    return last if last > 1 else None

@@ -7,9 +7,10 @@ from typing import Final
 
 from application.ports import EventLog, Recorded
 from domain.errors import NotFound
-from domain.events import DefinitionStored, ExecutionEvent, WorkflowPublished
+from domain.events import DefinitionStored, ExecutionEvent, ExecutionForked, WorkflowPublished
 from domain.evolve import evolve
 from domain.execution import Execution
+from domain.forked import base_of
 
 PAGE: Final = 512
 """Events that are read at once: a long history is never in memory whole."""
@@ -36,6 +37,9 @@ def load(log: EventLog, execution_id: str, *, upto: int | None = None, base: Exe
     """
     execution = base or Execution(id=execution_id)
     for recorded in log.read(execution_id, after=execution.version, upto=upto):
+        if isinstance(recorded.event, ExecutionForked):
+            source = recorded.event.source
+            execution = base_of(load(log, source.execution, upto=source.version), execution_id)
         execution = evolve(execution, execution_event(recorded))
     if not execution.version:
         raise NotFound(f"There is no execution {execution_id!r}.")

@@ -9,6 +9,7 @@ import msgspec
 
 from domain.events import CommandKey, Parent, WorkflowPublished
 from domain.execution import Status
+from domain.json_patch import Operation
 from domain.problems import Problem
 
 EXECUTION_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -34,6 +35,36 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     key: CommandKey | None = None
     known: tuple[Problem, ...] = ()
     parent: Parent | None = None
+
+
+class ForkRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to fork the execution `source` at a version (None: its newest).
+
+    `definition` is `"same"` (what the source runs), `"latest"` (the newest published version of its workflow) or another
+    one, as decoded JSON. `patch_at` is the pointer of the operations in what was sent. Without labels or a priority the
+    fork has those of its source.
+    """
+
+    source: str
+    at: str | None = None
+    operations: tuple[Operation, ...] = ()
+    patch_at: str = ""
+    definition: Any = "same"
+    effects: Literal["rerun", "reuse"] = "rerun"
+    signals: Literal["keep", "drop"] = "keep"
+    children: Literal["reuse", "restart"] = "reuse"
+    timers: Literal["restart", "keep"] = "restart"
+    execution_id: str | None = None
+    labels: dict[str, str] | None = None
+    priority: int | None = None
+    actor: str = ""
+    reason: str = ""
+    key: CommandKey | None = None
+
+    @property
+    def route(self) -> str:
+        """What is asked: the id that a key stands for depends on it."""
+        return f"POST /executions/{self.source}/forks"
 
 
 class ToPublish(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from application.ports import EventLog, Nodes, Summary, Views
 from application.programs import Programs
 from application.projector import Projector
 from application.queries import Queries
-from application.requests import Accepted, Done, Published, Submission, ToPublish
+from application.requests import Accepted, Done, ForkRequest, Published, Submission, ToPublish
 from application.what_if import WhatIf
 from domain.commands import OutsideCommand
 from domain.errors import ClewError, Unavailable
@@ -178,6 +178,15 @@ class Service:
         """Begin an execution (see `Engine.submit`)."""
         return await self._carried_out(self._taking_engine().submit(submission))
 
+    async def fork(self, request: ForkRequest) -> Accepted:
+        """Fork an execution (see `Forks.plan` and `Engine.fork`)."""
+        engine = self._taking_engine()
+        known = await self._carried_out(engine.forked(request))
+        if known is not None:
+            return known
+        plan = await asyncio.to_thread(self.queries.forks.plan, request)
+        return await self._carried_out(engine.fork(plan))
+
     async def publish(self, asked: ToPublish) -> Published:
         """Publish a version of a workflow (see `Engine.publish`)."""
         return await self._carried_out(self._taking_engine().publish(asked))
@@ -199,6 +208,12 @@ class Service:
     def submit_and_wait(self, submission: Submission) -> Accepted:
         """Like `submit`, for callers without a loop."""
         return self._run(self._taking_engine().submit(submission)).result()
+
+    def fork_and_wait(self, request: ForkRequest) -> Accepted:
+        """Like `fork`, for callers without a loop."""
+        engine = self._taking_engine()
+        known = self._run(engine.forked(request)).result()
+        return known or self._run(engine.fork(self.queries.forks.plan(request))).result()
 
     def publish_and_wait(self, asked: ToPublish) -> Published:
         """Like `publish`, for callers without a loop."""

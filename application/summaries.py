@@ -17,6 +17,7 @@ from domain.events import (
     Completed,
     DefinitionStored,
     EdgeTaken,
+    ExecutionForked,
     ExecutionStarted,
     Failed,
     NodeFailed,
@@ -42,16 +43,24 @@ if TYPE_CHECKING:
 def summarise(row: Summary | None, recorded: Recorded) -> Summary | None:
     """The row after an event; None where the stream is no execution. An event that the row has seen changes nothing."""
     if row is None:
-        return _first(recorded) if isinstance(recorded.event, ExecutionStarted) else None
+        return _first(recorded)
     if recorded.version <= row.version:
         return row
     after = _after(row, recorded.event)
     return replace(after, version=recorded.version, position=recorded.position, update_time=recorded.event.time)
 
 
-def _first(recorded: Recorded) -> Summary:
+def _first(recorded: Recorded) -> Summary | None:
     event = recorded.event
-    assert isinstance(event, ExecutionStarted)
+    if isinstance(event, ExecutionForked):
+        return _forked(_begun(recorded, event), event)
+    if not isinstance(event, ExecutionStarted):
+        return None
+    parent = event.parent.execution if event.parent is not None else None
+    return replace(_begun(recorded, event), current_address=event.first, parent=parent)
+
+
+def _begun(recorded: Recorded, event: ExecutionStarted | ExecutionForked) -> Summary:
     return Summary(
         execution_id=recorded.stream,
         workflow_id=event.workflow,
@@ -62,10 +71,16 @@ def _first(recorded: Recorded) -> Summary:
         started_position=recorded.position,
         start_time=event.time,
         update_time=event.time,
-        current_address=event.first,
         labels=event.labels,
-        parent=event.parent.execution if event.parent is not None else None,
     )
+
+
+def _forked(row: Summary, event: ExecutionForked) -> Summary:
+    """The row of a fork, at the position that it has from its source."""
+    parked = {name: place.due for name, place in event.places.items() if place.parked}
+    address = event.places[ROOT].address if ROOT in event.places else None
+    source = event.source.execution
+    return _judged(replace(row, source=source, current_address=address, branches=len(event.places), parked=parked))
 
 
 def _after(row: Summary, event: AnyEvent) -> Summary:
@@ -107,6 +122,7 @@ def _after(row: Summary, event: AnyEvent) -> Summary:
             | SnapshotTaken()
             | Recovered()
             | ExecutionStarted()
+            | ExecutionForked()
             | ChildStarted()
             | DefinitionStored()
             | WorkflowPublished()
@@ -162,10 +178,19 @@ def _resumed(row: Summary, event: Resumed) -> Summary:
             return _unpaused(row, event.time)
         case "retry":
             address = (event.address or row.current_address) if event.branch == ROOT else row.current_address
-            again = replace(_ended(row, "running", None), error_code=None, current_address=address)
+            again = replace(
+                _ended(_by_definition(row, event), "running", None), error_code=None, current_address=address
+            )
             return _awake(again, event.branch) if event.address else _judged(again)
         case _:
             assert_never(event.cause)
+
+
+def _by_definition(row: Summary, event: Resumed) -> Summary:
+    """The row, by what runs from now on if that is another definition."""
+    if not event.definition_hash:
+        return row
+    return replace(row, workflow_id=event.workflow, workflow_version=event.workflow_version)
 
 
 def _unpaused(row: Summary, now: int) -> Summary:

@@ -9,7 +9,7 @@ import msgspec
 
 from domain.budget import Spent
 from domain.errors import ErrorInfo
-from domain.events import CommandKey, Parent
+from domain.events import CommandKey, Parent, Source
 from domain.execution import Execution
 from domain.json_patch import Operation
 from domain.limits import Limits
@@ -187,7 +187,9 @@ class Resume(PersonCommand, frozen=True, kw_only=True):
 
 
 class Retry(PersonCommand, frozen=True, kw_only=True):
-    """Try a failed execution again, from the step that failed."""
+    """Try a failed execution again, from the step that failed; with `into`, by that program from then on."""
+
+    into: Program | None = None
 
 
 class Cancel(PersonCommand, frozen=True, kw_only=True):
@@ -214,5 +216,26 @@ class TakeSnapshot(PersonCommand, frozen=True, kw_only=True):
     name: str
 
 
+class ForkOff(PersonCommand, frozen=True, kw_only=True):
+    """Begin an execution with what another one was: the rules' program, and the execution decided on is the base.
+
+    `old` is the program that the source has run (None: it can't be had), `operations` change its state, and `at` is their
+    pointer in what was sent. `ended` says how the children have ended that the source waits for at the cut, and whose
+    results are taken.
+    """
+
+    source: Source
+    old: Program | None
+    operations: tuple[Operation, ...] = ()
+    at: str = ""
+    effects: Literal["rerun", "reuse"] = "rerun"
+    signals: Literal["keep", "drop"] = "keep"
+    children: Literal["reuse", "restart"] = "reuse"
+    timers: Literal["restart", "keep"] = "restart"
+    ended: tuple[Observe, ...] = ()
+    labels: dict[str, str] = {}
+    priority: int = 0
+
+
 OutsideCommand = Signal | Pause | Resume | Retry | Cancel | RollBack | EditState | TakeSnapshot
-Command = Start | Begin | Finish | Recover | FireDue | Observe | OutsideCommand
+Command = Start | ForkOff | Begin | Finish | Recover | FireDue | Observe | OutsideCommand

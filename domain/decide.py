@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from domain.changing import edit, roll_back, take_snapshot
 from domain.children import observe
 from domain.commands import (
@@ -13,6 +15,7 @@ from domain.commands import (
     EditState,
     Finish,
     FireDue,
+    ForkOff,
     Observe,
     Pause,
     PersonCommand,
@@ -28,8 +31,12 @@ from domain.commands import (
 from domain.draft import Draft
 from domain.errors import Outdated, Refused, StepFailure, Unacceptable
 from domain.events import Cancelled, ExecutionEvent, ExecutionStarted, Paused, Resumed
+from domain.evolve import evolve
 from domain.execution import ROOT, Execution
+from domain.forking import fork_off
 from domain.joining import settle
+from domain.placing import misplaced, unplaceable
+from domain.program import Program
 from domain.taking import check_weight
 from domain.visits import begin, finish, recover
 from domain.waiting import end_what_can, fire_due, receive
@@ -51,6 +58,8 @@ def decide_and_fold(
     if isinstance(command, PersonCommand):
         _check_expected(execution, command)
     _decide(draft, command, rules)
+    if isinstance(command, Retry) and command.into is not None:
+        rules = replace(rules, program=command.into)
     settle(draft, rules, command.now)
     return tuple(draft.events), draft.execution
 
@@ -61,7 +70,7 @@ def _check_expected(execution: Execution, command: PersonCommand) -> None:
         raise Outdated(message, details={"version": execution.version})
 
 
-def _decide(draft: Draft, command: Command, rules: Rules) -> None:
+def _decide(draft: Draft, command: Command, rules: Rules) -> None:  # noqa: PLR0912 - one branch per command
     match command:
         case Begin():
             begin(draft, rules, command)
@@ -69,7 +78,11 @@ def _decide(draft: Draft, command: Command, rules: Rules) -> None:
             if not draft.execution.has_ended:  # results that come after the end are refused
                 finish(draft, rules, command)
         case Start():
+            _refuse_existing(draft)
             _start(draft, rules, command)
+        case ForkOff():
+            _refuse_existing(draft)
+            fork_off(draft, rules, command)
         case Signal():
             _refuse_ended(draft, "take a signal")
             receive(draft, rules, command)
@@ -98,9 +111,12 @@ def _decide(draft: Draft, command: Command, rules: Rules) -> None:
             assert_never(command)
 
 
-def _start(draft: Draft, rules: Rules, command: Start) -> None:
+def _refuse_existing(draft: Draft) -> None:
     if draft.execution.version:
         raise Refused(f"There is an execution {draft.execution.id!r} already.", code="EXECUTION_EXISTS")
+
+
+def _start(draft: Draft, rules: Rules, command: Start) -> None:
     program = rules.program
     initial = program.initial_state if command.initial_state is None else command.initial_state
     draft.record(
@@ -155,6 +171,7 @@ def _resume(draft: Draft, rules: Rules, command: PersonCommand) -> None:
 
 def _retry(draft: Draft, rules: Rules, command: PersonCommand) -> None:
     if draft.execution.status == "paused" and draft.execution.exhausted is not None:
+        _refuse_into(command)
         _resume(draft, rules, command)
         return
     if draft.execution.status != "failed" or draft.execution.failure is None:
@@ -163,7 +180,23 @@ def _retry(draft: Draft, rules: Rules, command: PersonCommand) -> None:
         )
     failure = draft.execution.failure
     address = "" if failure.restored else failure.address
-    draft.record(_resumed(command, "retry", address=address, branch="" if failure.restored else failure.branch))
+    resumed = _resumed(command, "retry", address=address, branch="" if failure.restored else failure.branch)
+    into = command.into if isinstance(command, Retry) else None
+    draft.record(_into(draft.execution, resumed, into, rules) if into is not None else resumed)
+
+
+def _into(execution: Execution, resumed: Resumed, into: Program, rules: Rules) -> Resumed:
+    """The event that lets the execution go on by another definition. Raises Unacceptable where it has no such place."""
+    problems = unplaceable(evolve(execution, resumed).branches, into, old=rules.program)
+    if problems:
+        raise misplaced(problems)
+    return replace(resumed, workflow=into.id, workflow_version=into.version, definition_hash=into.hash)
+
+
+def _refuse_into(command: PersonCommand) -> None:
+    if isinstance(command, Retry) and command.into is not None:
+        message = "Only a failed execution goes on by another definition; this one is paused. Fork it instead."
+        raise Refused(message, code="NOT_FAILED")
 
 
 def _resumed(command: PersonCommand, cause: str, *, address: str = "", branch: str = ROOT) -> Resumed:

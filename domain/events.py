@@ -78,6 +78,56 @@ class ExecutionStarted(Event, frozen=True, kw_only=True):
     parent: Parent | None = None
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What an execution was forked off: another one, as its event at `version`, which has this `hash` (hex), left it.
+
+    `depth` counts the executions that this goes back to, one fork after the other.
+    """
+
+    execution: str
+    version: int
+    hash: str
+    depth: int = 1
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Where a branch begins in a fork: at the step of this address (null: at its end).
+
+    `parked`: the visit there waits on as it did, until it is `due` (microseconds; absent: for ever). Else it is begun.
+    """
+
+    address: str | None = None
+    parked: bool = False
+    due: int | None = None
+
+
+class ExecutionForked(Event, frozen=True, kw_only=True):
+    """An execution begins with what another one was: the one event whose fold has a base, `source` as it was then.
+
+    `patch` leads from its state to the one that the fork begins with, `places` says where each open branch begins. The
+    policies are those that were asked for; what they lead to in `places` is there, not worked out again. `lists` are those
+    of loops that changed with the state. `snapshot`: a critical error can take the fork back to its source's newest one.
+    """
+
+    tag: ClassVar[str] = "execution_forked"
+    source: Source
+    workflow: str
+    workflow_version: str
+    definition_hash: str
+    patch: tuple[Op, ...] = ()
+    places: dict[str, Place] = {}
+    lists: tuple[ListReplaced, ...] = ()
+    effects: Literal["rerun", "reuse"] = "rerun"
+    signals: Literal["keep", "drop"] = "keep"
+    children: Literal["reuse", "restart"] = "reuse"
+    timers: Literal["restart", "keep"] = "restart"
+    snapshot: bool = True
+    labels: dict[str, str] = {}
+    priority: int = 0
+    reason: str = ""
+    key: CommandKey | None = None
+
+
 class NodeStarted(Event, frozen=True, kw_only=True):
     """A visit begins, or another attempt of it. Durable before an effect can happen."""
 
@@ -259,8 +309,9 @@ class SignalReceived(Event, frozen=True, kw_only=True):
 class Resumed(Event, frozen=True, kw_only=True):
     """The execution goes on: a wait is over (`timer`, `timeout`, `signal`, `lock`), a person said so (`person`, `retry`).
 
-    `signal` is the version of the `SignalReceived` that ended the wait. A `person` ends a pause, and due times move by
-    the paused time. A `retry` begins a new walk at the step that failed.
+    `signal` is the version of the `SignalReceived` that ended the wait (negative: one that a fork has from its source). A
+    `person` ends a pause, and due times move by the paused time. A `retry` begins a new walk at the step that failed; with
+    a `definitionHash` it goes on by that definition, which is of this `workflow` and version.
     """
 
     tag: ClassVar[str] = "resumed"
@@ -269,6 +320,9 @@ class Resumed(Event, frozen=True, kw_only=True):
     visit: int = 0
     branch: str = ""
     signal: int = 0
+    workflow: str = ""
+    workflow_version: str = ""
+    definition_hash: str = ""
     reason: str = ""
     key: CommandKey | None = None
 
@@ -320,11 +374,13 @@ class RolledBack(Event, frozen=True, kw_only=True):
     """State and position are again what they were at version `to`; history goes on, in a new walk.
 
     `patch` leads from the state before to that of then, `outputs` does so for the edge data of the steps. `branches` is
-    the position, without the visits that were in flight: these begin again. `paused`: it was, and stays so.
+    the position, without the visits that were in flight: these begin again. `paused`: it was, and stays so. `execution`
+    is the one whose version `to` is, where that is not this one: what it was forked off.
     """
 
     tag: ClassVar[str] = "rolled_back"
     to: int
+    execution: str = ""
     name: str = ""
     patch: tuple[Op, ...] = ()
     outputs: tuple[Op, ...] = ()
@@ -379,6 +435,7 @@ class Cancelled(Event, frozen=True, kw_only=True):
 
 ExecutionEvent = (
     ExecutionStarted
+    | ExecutionForked
     | NodeStarted
     | StateUpdated
     | EdgeTaken
@@ -408,6 +465,7 @@ EVENT_TYPES: dict[str, type[AnyEvent]] = {
         DefinitionStored,
         WorkflowPublished,
         ExecutionStarted,
+        ExecutionForked,
         NodeStarted,
         StateUpdated,
         EdgeTaken,

@@ -22,6 +22,7 @@ from domain.events import (
     Completed,
     EdgeTaken,
     ExecutionEvent,
+    ExecutionForked,
     ExecutionStarted,
     Failed,
     LoopEntry,
@@ -39,6 +40,7 @@ from domain.events import (
     Suspended,
 )
 from domain.execution import Execution, Failure, KeptSignal, KnownCommand, heavier, status_of
+from domain.forked import forked
 from domain.going_back import at_failure, completed_snapshot, new_walk, rolled_back, snapshot_taken
 from domain.patches import apply, find
 from domain.position import Bound, Branch, Frame, Visit, WaitFor
@@ -54,7 +56,7 @@ ENTRY_WEIGHT = 16
 
 
 def fold(events: Iterable[ExecutionEvent], base: Execution) -> Execution:
-    """The execution after all of these events, in order."""
+    """The execution after all of these events, in order. The base of a fork is `domain.forked.base_of` its source."""
     for event in events:
         base = evolve(base, event)
     return base
@@ -107,6 +109,8 @@ def _evolve(execution: Execution, event: ExecutionEvent) -> Execution:  # noqa: 
             return _paused(execution, event)
         case ExecutionStarted():
             return _execution_started(execution, event)
+        case ExecutionForked():
+            return forked(execution, event)
         case Completed():
             return replace(execution, status="completed", ended=event.time)
         case Failed():
@@ -324,6 +328,13 @@ def _retried(execution: Execution, event: Resumed) -> Execution:
     """A new walk from where the failed one stood: the step that failed is visited again, and so is what was in flight
     beside it; what was parked stays so.
     """
+    if event.definition_hash:
+        execution = replace(
+            execution,
+            workflow=event.workflow,
+            workflow_version=event.workflow_version,
+            definition_hash=event.definition_hash,
+        )
     branches = execution.branches
     if event.address:
         branches = at_failure(branches, event.branch, event.address)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from domain import json
 from domain.budget import Spent
 from domain.errors import ErrorInfo
-from domain.events import CommandKey, Parent
+from domain.events import CommandKey, Parent, Source
 from domain.layers import Layers
 from domain.position import Branch, Visit, WaitFor
 
@@ -22,7 +22,8 @@ ROOT = ""
 
 
 class KeptSignal(msgspec.Struct, frozen=True, kw_only=True):
-    """A signal that no wait has taken yet. `version` is that of its event.
+    """A signal that no wait has taken yet. `version` is that of its event; those that a fork has from its source are
+    numbered -1, -2 and so on.
 
     One that came in a pause for a wait in progress is for the wait of that `visit` at `address` alone.
     """
@@ -63,11 +64,13 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The version that was named last, and what there was: to go back to it. Shares its values with the execution.
 
-    `visit` is the (branch, address, number) of the step's visit that takes it, until that has ended.
+    `visit` is the (branch, address, number) of the step's visit that takes it, until that has ended. `execution` is the
+    one whose version it is, where that is what this one was forked off.
     """
 
     name: str
     version: int
+    execution: str = ""
     visit: tuple[str, str, int] | None = None
     state: dict[str, Any] = {}
     outputs: Layers[Any] = Layers()
@@ -80,7 +83,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     `visits` counts the visits of each step in this walk, `steps` all of them; `outputs` holds each step's last edge data
     by name; `kept` early signals by name; `keys` the commands that came with an idempotency key; `marks` the named
     versions, `snapshot` the newest of them; `exhausted` is what it paused for when attempts were used up. Times are
-    microseconds. `spent` is what its nodes have reported, in all walks. `weight` is never less than `exact_weight`;
+    microseconds. `source` is what it was forked off, `effects` whether results recorded there are taken again. `spent` is
+    what its nodes have reported, in all walks. `weight` is never less than `exact_weight`;
     `counted` is what that was when it was last counted.
     """
 
@@ -93,6 +97,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     priority: int = 0
     parent: Parent | None = None
+    source: Source | None = None
+    effects: Literal["rerun", "reuse"] = "rerun"
     state: dict[str, Any] = {}
     walk: int = 1
     steps: int = 0

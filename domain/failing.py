@@ -33,6 +33,7 @@ def go_back(draft: Draft, then: Snapshot | Execution, *, name: str, by: PersonCo
             time=by.now,
             actor=by.actor,
             to=then.version,
+            execution=then.execution if isinstance(then, Snapshot) else "",
             name=name,
             patch=tuple(diff(draft.execution.state, then.state)),
             outputs=tuple(diff(draft.execution.outputs.whole(), then.outputs.whole())),

@@ -29,5 +29,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Versions that one workflow may have."""
     child_depth: int = 16
     """Executions that may be above one another, each run by a step of the one above."""
+    fork_depth: int = 64
+    """Executions that a fork may go back to, one after the other, each forked off the one before."""
     recoveries: int = 3
     """Crashes that one visit may be recovered from."""

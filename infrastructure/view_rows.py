@@ -11,7 +11,7 @@ from application.ports import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Raise it with any change to the tables or to what a row means: the views are then built anew."""
 COLUMNS: Final[Mapping[str, type]] = {
     "execution_id": str,
@@ -31,6 +31,7 @@ COLUMNS: Final[Mapping[str, type]] = {
     "parked": str,
     "children": str,
     "parent": str,
+    "source": str,
     "error_code": str,
     "labels": str,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT
 from application.measuring_path import PATH_LIMIT
@@ -18,6 +18,7 @@ from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
 from domain.errors import StepFailure, Unacceptable
 from domain.node import WorkflowNode
 from interfaces.bootstrap import make_service
+from interfaces.forks import ForkOptions, fork_of
 from interfaces.settings import Secret, Settings
 
 
@@ -138,10 +139,19 @@ class Engine:
         return self._service.queries.definition_of(execution_id)
 
     def events(
-        self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
+        self,
+        execution_id: str,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        order: Literal["asc", "desc"] = "asc",
+        lineage: bool = False,
     ) -> dict[str, Any]:
-        """A page of the history: `{items, next}`. Raises NotFound."""
-        return self._service.queries.events(execution_id, after=after, limit=limit, order=order)
+        """A page of the history: `{items, next}`. Raises NotFound.
+
+        With `lineage` it goes on into what the execution was forked off; `after` and `next` then count all of that.
+        """
+        return self._service.queries.events(execution_id, after=after, limit=limit, order=order, lineage=lineage)
 
     def executions(
         self, *, status: Sequence[Status] = (), workflow: str | None = None, limit: int = 100, cursor: str | None = None
@@ -217,6 +227,19 @@ class Engine:
         self._service.lists_catch_up()
         answer = self._service.what_if.many(workflow_id, asked.question, last=asked.last, status=asked.status)
         return answer.result()
+
+    # Time travel: forks
+
+    def fork(self, execution_id: str, **options: Unpack[ForkOptions]) -> Accepted:
+        """Begin an execution that goes on from a version of this one (see `ForkOptions`); durable when it returns.
+
+        Raises NotFound, Unacceptable, InvalidDefinition, or Refused when the id is taken.
+        """
+        return self._service.fork_and_wait(fork_of(execution_id, options))
+
+    def preview_fork(self, execution_id: str, **options: Unpack[ForkOptions]) -> dict[str, Any]:
+        """What a fork would begin with, and what of this execution, behind the cut, would run again."""
+        return self._service.queries.forks.preview(fork_of(execution_id, options))
 
     # Time travel: measure
 

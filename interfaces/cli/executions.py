@@ -67,10 +67,17 @@ def show(place: Place, execution_id: str, with_path: bool, after: int, limit: in
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only those behind this version.")
 @click.option("--limit", type=LIMIT, default=100, show_default=True, help="At most so many.")
 @click.option("--order", type=click.Choice(["asc", "desc"]), default="asc", show_default=True)
+@click.option("--lineage", is_flag=True, help="Go on into what it was forked off; --after then counts all of that.")
 @json_option
 @place_options
 def events(
-    place: Place, execution_id: str, after: int, limit: int, order: Literal["asc", "desc"], as_json: bool
+    place: Place,
+    execution_id: str,
+    after: int,
+    limit: int,
+    order: Literal["asc", "desc"],
+    lineage: bool,
+    as_json: bool,
 ) -> None:
     """Show the history of an execution.
 
@@ -80,7 +87,7 @@ def events(
     from interfaces.cli.tables import print_events, print_json
 
     with reading(place) as source:
-        page = source.events(execution_id, after=after, limit=limit, order=order)
+        page = source.events(execution_id, after=after, limit=limit, order=order, lineage=lineage)
     if as_json:
         print_json(page)
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from interfaces.cli import acting, authoring, definitions, executions, measuring, publishing, service
+from interfaces.cli import acting, authoring, definitions, executions, forking, measuring, publishing, service
 from interfaces.cli.exits import EXPLANATION, Commands
 from interfaces.cli.options import STORE_HELP, Place, config_option
 
@@ -54,6 +54,7 @@ for command in (
     measuring.probe,
     measuring.diff,
     measuring.lineage,
+    forking.fork,
     acting.resume,
     acting.signal,
     acting.pause,

@@ -11,6 +11,7 @@ from interfaces.cli.options import DEFAULT_URL, Place
 if TYPE_CHECKING:
     from application.ports import Status
     from interfaces.client.client import Client
+    from interfaces.forks import ForkOptions
 
 ATTEMPTS: Final = 3
 """Times a server is asked before a person is told that it does not answer."""
@@ -30,9 +31,15 @@ class Source(Protocol):
         ...
 
     def events(
-        self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
+        self,
+        execution_id: str,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        order: Literal["asc", "desc"] = "asc",
+        lineage: bool = False,
     ) -> dict[str, Any]:
-        """A page of its history."""
+        """A page of its history, or of all that led to it."""
         ...
 
     def definition_of(self, execution_id: str) -> dict[str, Any]:
@@ -103,6 +110,39 @@ def connect(place: Place) -> Client:
     from interfaces.client.client import Client
 
     return Client(place.url or DEFAULT_URL, attempts=ATTEMPTS)
+
+
+def fork(place: Place, execution_id: str, options: ForkOptions) -> dict[str, Any]:
+    """Fork an execution; gives the fork as it is then.
+
+    On a local store an engine is started for it, which goes on until the fork has ended, parked or paused.
+    """
+    if place.store is None:
+        with connect(place) as client:
+            return client.execution(client.fork(execution_id, **options).execution_id)
+    with reading(place) as source:  # an unknown execution, or no store at all, is told without making one
+        source.execution(execution_id)
+    from interfaces.embedded import Engine
+
+    with Engine(settings=place.settings(place.store)) as engine:
+        accepted = engine.fork(execution_id, **options)
+        engine.wait(accepted.execution_id, timeout_s=SETTLE_S)
+        return engine.execution(accepted.execution_id)
+
+
+def preview_fork(place: Place, execution_id: str, options: ForkOptions) -> dict[str, Any]:
+    """What a fork would do."""
+    if place.store is None:
+        with connect(place) as client:
+            return client.preview_fork(execution_id, **options)
+    from interfaces.bootstrap import open_reader
+    from interfaces.forks import fork_of
+
+    reader = open_reader(place.settings(place.store))
+    try:
+        return reader.queries.forks.preview(fork_of(execution_id, options))
+    finally:
+        reader.close()
 
 
 @contextlib.contextmanager

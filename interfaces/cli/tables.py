@@ -126,6 +126,9 @@ def print_execution(execution: Mapping[str, Any]) -> None:
     rows += [("branch", _branch(branch)) for branch in execution.get("branches") or () if branch["branch"]]
     rows += [("loop", loop_in_words(loop)) for loop in execution.get("loops") or ()]
     rows += [("waiting", wait_in_words(wait)) for wait in execution.get("waiting") or ()]
+    if execution.get("source"):
+        source = execution["source"]
+        rows.append(("forked off", f"{plain(source['executionId'])}  at version {source['version']}"))
     if execution.get("parent"):
         parent = execution["parent"]
         rows.append(("parent", f"{plain(parent['executionId'])}  {plain(parent['address'])}"))

@@ -100,6 +100,11 @@ def _started(data: Mapping[str, Any]) -> str:
     return f"{plain(data.get('workflow', ''))} {plain(data.get('workflowVersion', ''))}"
 
 
+def _forked(data: Mapping[str, Any]) -> str:
+    source = data.get("source") or {}
+    return f"off {plain(source.get('execution', ''))} at version {source.get('version')}{_because(data)}"
+
+
 def _changes(data: Mapping[str, Any]) -> str:
     patch = data.get("patch") or []
     shown = [f"{op['op']} {plain(op['path'])}" for op in patch[:POINTERS_SHOWN]]
@@ -178,6 +183,7 @@ def _because(data: Mapping[str, Any]) -> str:
 
 _GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "ExecutionStarted": _started,
+    "ExecutionForked": _forked,
     "ChildStarted": _child_started,
     "ChildObserved": _child_observed,
     "StateUpdated": _changes,

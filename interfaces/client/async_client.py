@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Unpack
 
 import msgspec
 
@@ -15,6 +15,7 @@ from domain.problems import Problem
 from interfaces.client import following, operations
 from interfaces.client.requests import Call
 from interfaces.client.wire import AsyncWire, Server
+from interfaces.forks import ForkOptions
 
 T = TypeVar("T")
 
@@ -156,16 +157,28 @@ class AsyncClient:
         return await self._ask(operations.definition_of(execution_id))
 
     async def events(
-        self, execution_id: str, *, after: int = 0, limit: int = 100, order: Literal["asc", "desc"] = "asc"
+        self,
+        execution_id: str,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        order: Literal["asc", "desc"] = "asc",
+        lineage: bool = False,
     ) -> dict[str, Any]:
-        """A page of the history: `{items, next}`, `next` being the `after` of the page behind it, or null."""
-        return await self._ask(operations.events(execution_id, after=after, limit=limit, order=order))
+        """A page of the history: `{items, next}`, `next` being the `after` of the page behind it, or null.
 
-    async def all_events(self, execution_id: str, *, after: int = 0) -> AsyncIterator[dict[str, Any]]:
-        """The history behind a version, oldest first, page by page, up to where it ends now."""
+        With `lineage` it goes on into what the execution was forked off; `after` and `next` then count all of that.
+        """
+        call = operations.events(execution_id, after=after, limit=limit, order=order, lineage=lineage)
+        return await self._ask(call)
+
+    async def all_events(
+        self, execution_id: str, *, after: int = 0, lineage: bool = False
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The history behind a version (see `events`), oldest first, page by page, up to where it ends now."""
         place: int | None = after
         while place is not None:
-            page = await self.events(execution_id, after=place, limit=operations.ALL_PAGE)
+            page = await self.events(execution_id, after=place, limit=operations.ALL_PAGE, lineage=lineage)
             for event in page["items"]:
                 yield event
             place = page["next"]
@@ -295,6 +308,16 @@ class AsyncClient:
             workflow_id, last=last, status=status, patch=patch, definition=definition, assume=assume
         )
         return await self._ask(call)
+
+    # Time travel: forks
+
+    async def fork(self, execution_id: str, *, key: str | None = None, **options: Unpack[ForkOptions]) -> Accepted:
+        """Begin an execution that goes on from a version of this one (see `ForkOptions`); durable when it returns."""
+        return await self._ask(operations.fork(execution_id, options, key=key))
+
+    async def preview_fork(self, execution_id: str, **options: Unpack[ForkOptions]) -> dict[str, Any]:
+        """What a fork would begin with, and what of this execution, behind the cut, would run again."""
+        return await self._ask(operations.preview_fork(execution_id, options))
 
     # Time travel: measure
 

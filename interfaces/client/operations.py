@@ -22,6 +22,7 @@ from domain.events import WorkflowPublished
 from domain.problems import Problem
 from interfaces.client.refusals import problems_of
 from interfaces.client.requests import KEY, Answer, Call, Request
+from interfaces.forks import ForkOptions, fork_body
 
 Object = dict[str, Any]
 OnConflict = Literal["fail", "use"]
@@ -224,9 +225,10 @@ def definition_of(execution_id: str) -> Call[Object]:
     return question(of(execution_id, "definition"))
 
 
-def events(execution_id: str, *, after: int, limit: int, order: Order) -> Call[Object]:
+def events(execution_id: str, *, after: int, limit: int, order: Order, lineage: bool) -> Call[Object]:
     """A page of the history."""
-    return question(of(execution_id, "events"), {"after": after, "limit": limit, "order": order})
+    params = {"after": after, "limit": limit, "order": order, "lineage": "true" if lineage else None}
+    return question(of(execution_id, "events"), params)
 
 
 def executions(*, status: Sequence[Status], workflow: str | None, limit: int, cursor: str | None) -> Call[Object]:
@@ -329,6 +331,21 @@ def what_if_many(
     )
     request = change(_path("workflows", workflow_id, "what-if"), body, key=None)
     return Call(msgspec.structs.replace(request, seen=True), Answer.json)
+
+
+# Time travel: forks
+
+
+def fork(execution_id: str, options: ForkOptions, *, key: str | None) -> Call[Accepted]:
+    """Begin a fork."""
+    body = fork_body(options)
+    return Call(change(of(execution_id, "forks"), body, key=key), _accepted_inside)
+
+
+def preview_fork(execution_id: str, options: ForkOptions) -> Call[Object]:
+    """Ask what a fork would do."""
+    body = {**fork_body(options), "dryRun": True}
+    return Call(change(of(execution_id, "forks"), body, key=None), Answer.json)
 
 
 # Time travel: measure

@@ -30,6 +30,12 @@ LIST_PARAMETERS: Final = (
 STATE_PARAMETERS: Final = (
     Parameter(name="at", description="The version: `17`, `head`, `head~3`, or a time ending in `Z`. Default: head."),
 )
+LINEAGE: Final = Parameter(
+    name="lineage",
+    description="Go on into what it was forked off. `after` and `next` then count the events of all, from the oldest.",
+    type="boolean",
+    default=False,
+)
 EVENT_PARAMETERS: Final = (
     Parameter(
         name="after",
@@ -39,6 +45,7 @@ EVENT_PARAMETERS: Final = (
     ),
     LIMIT,
     Parameter(name="order", description="By version.", default="asc", enum=("asc", "desc")),
+    LINEAGE,
 )
 
 

@@ -20,7 +20,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     description: str
-    type: Literal["string", "integer"] = "string"
+    type: Literal["string", "integer", "boolean"] = "string"
     default: Any = None
     minimum: int = 0
     maximum: int | None = None
@@ -88,6 +88,10 @@ def _one(parameter: Parameter, text: str) -> Any:
             upto = f" to {parameter.maximum:,}" if parameter.maximum is not None else " on"
             raise ValueError(f"is a whole number from {parameter.minimum}{upto}, not {text[:60]!r}.")
         return number
+    if parameter.type == "boolean":
+        if text not in ("true", "false"):
+            raise ValueError(f"is true or false, not {text[:60]!r}.")
+        return text == "true"
     if parameter.enum and text not in parameter.enum:
         meant = nearest(text, parameter.enum)
         hint = f" Did you mean {meant!r}?" if meant else ""

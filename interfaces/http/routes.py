@@ -8,6 +8,7 @@ from interfaces.http import (
     commands,
     docs,
     executions,
+    forking,
     measuring,
     published,
     service,
@@ -153,6 +154,7 @@ EXECUTIONS: Final = (
     ),
     *measuring.OPERATIONS,
     *what_if.OPERATIONS,
+    *forking.OPERATIONS,
 )
 
 SERVICE: Final = (

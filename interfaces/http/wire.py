@@ -172,6 +172,13 @@ class ParentBody(Body, frozen=True, kw_only=True):
     depth: int
 
 
+class SourceBody(Body, frozen=True, kw_only=True):
+    """What an execution was forked off, and at which version of that."""
+
+    execution_id: str
+    version: int
+
+
 class BranchBody(Body, frozen=True, kw_only=True):
     """Where an open branch stands, and what kind of wait it is in, if any (`branches`: for those it has opened)."""
 
@@ -215,6 +222,7 @@ class ExecutionBody(Body, frozen=True, kw_only=True):
     branches: list[BranchBody]
     labels: dict[str, str]
     parent: ParentBody | None
+    source: SourceBody | None
     spent: SpentBody
     error: FailureBody | None
     final_state: dict[str, Any] | UnsetType = UNSET
@@ -230,8 +238,9 @@ class StateBody(Body, frozen=True, kw_only=True):
 
 
 class EventBody(Body, frozen=True, kw_only=True):
-    """An event; absent fields are left out. `data` depends on the type."""
+    """An event; absent fields are left out. `data` depends on the type. In a lineage it names its execution."""
 
+    execution_id: str | UnsetType = UNSET
     version: int
     position: int
     type: str
@@ -270,6 +279,7 @@ class SummaryBody(Body, frozen=True, kw_only=True):
     error_code: str | None
     labels: dict[str, str]
     parent: str | None
+    source: str | None
     links: Links
 
 
