@@ -17,7 +17,6 @@ from domain.events import (
     ChildObserved,
     Completed,
     EdgeTaken,
-    ExecutionEvent,
     ExecutionForked,
     Failed,
     Resumed,
@@ -123,14 +122,14 @@ class Folds:
 
     def end_of_completion(self, execution_id: str, version: int) -> int:
         """The version that a version means: the last of the completion that it is in the middle of."""
-        return end_of_completion(version, self._from(execution_id, version))
+        found = self.events(execution_id, after=version - 1, page=AT_ONCE)
+        return end_of_completion(version, (execution_event(recorded) for recorded in found))
 
-    def _from(self, execution_id: str, version: int) -> Iterator[ExecutionEvent]:
-        """The events from a version on, read a few at a time."""
-        after = version - 1
-        while page := self._log.read(execution_id, after=after, limit=AT_ONCE):
-            yield from map(execution_event, page)
-            after = page[-1].version
+    def events(self, execution_id: str, *, after: int, upto: int | None = None, page: int = PAGE) -> Iterator[Recorded]:
+        """The events of an execution behind a version, read a few at a time."""
+        while found := self._log.read(execution_id, after=after, upto=upto, limit=page):
+            yield from found
+            after = found[-1].version
 
     def after_command(self, execution_id: str, version: int) -> Execution:
         """An execution as the command left it whose event with the key is that version: what whoever sends it again is

@@ -136,7 +136,7 @@ def _describe_waits(execution: Execution) -> list[dict[str, Any]]:
     if execution.has_ended:
         return []
     waits = ((name, visit) for name, visit, wait in execution.waits() if wait.kind != "branches")
-    return [_describe_wait(visit) | ({"branch": name} if name else {}) for name, visit in waits]
+    return [describe_wait(visit) | ({"branch": name} if name else {}) for name, visit in waits]
 
 
 def _describe_branches(execution: Execution, program: Program | None) -> list[dict[str, Any]]:
@@ -169,7 +169,8 @@ def _describe_loops(execution: Execution, program: Program | None) -> list[dict[
     ]
 
 
-def _describe_wait(visit: Visit) -> dict[str, Any]:
+def describe_wait(visit: Visit) -> dict[str, Any]:
+    """What a parked visit waits for, with what its step tells people about it."""
     wait = visit.wait
     assert wait is not None, f"the visit of {visit.address} is not parked"
     described: dict[str, Any] = {
@@ -254,6 +255,20 @@ def describe_node(listing: NodeListing, breaker: BreakerView | None = None) -> d
         until = iso(breaker.open_until) if breaker.open_until is not None else None
         described["breaker"] = {"state": breaker.state, "failures": breaker.failures, "openUntil": until}
     return {**described, "source": listing.source}
+
+
+def describe_snapshot(name: str, recorded: Recorded) -> dict[str, Any]:
+    """A version that has a name; `address` is that of the step that gave it."""
+    event = recorded.event
+    described = {
+        "name": name,
+        "version": recorded.version,
+        "time": iso(event.time),
+        "actor": event.actor or None,
+        "reason": getattr(event, "reason", "") or None,
+    }
+    address = getattr(event, "address", "")
+    return described | ({"address": address} if address else {})
 
 
 def links(execution_id: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ from application.presenting import (
     describe_execution,
     describe_node,
     describe_published,
+    describe_snapshot,
     describe_summary,
     describe_workflow,
     patch_of,
@@ -31,8 +32,9 @@ from application.probing import Every
 from application.programs import Programs
 from application.publications import Publications
 from application.reading import execution_event
+from application.rolling_back import Rollback, preview
 from domain.errors import InvalidDefinition, NotFound
-from domain.events import ExecutionForked, ExecutionStarted, WorkflowPublished
+from domain.events import CommandKey, ExecutionForked, ExecutionStarted, WorkflowPublished
 from domain.execution import Execution, Status
 from domain.problems import Problem, all_near
 from domain.program import Program
@@ -121,6 +123,33 @@ class Queries:
     def version_at(self, head: Execution, at: str, *, where: str = "?at") -> int:
         """The version that `at` names (application/places.py); `where` is what it was given as. Raises Unacceptable."""
         return self._places.version(head, at, where=where)
+
+    def rollback(self, execution_id: str, to: str, *, key: CommandKey | None = None, where: str = "/to") -> Rollback:
+        """What a rollback to the version that `to` names goes back to: one in the middle of a completion means its end.
+
+        With the `key` of a command that is in the log already it is the newest version: nothing is decided on it. Raises
+        NotFound; Unacceptable for a `to` that is no version.
+        """
+        head = self.fold(execution_id)
+        if key is not None and key.key in head.keys:
+            return Rollback(target=head)
+        version = self._folds.end_of_completion(execution_id, self.version_at(head, to, where=where))
+        target = head if version == head.version else self._folds.load(execution_id, upto=version)
+        return Rollback(target=target, name=to.removeprefix("mark:") if to.startswith("mark:") else "")
+
+    def rollback_preview(self, execution_id: str, to: str, *, where: str = "/to") -> dict[str, Any]:
+        """What a rollback would do (see `application.rolling_back.preview`). Raises as `rollback` does."""
+        head = self.fold(execution_id)
+        rollback = self.rollback(execution_id, to, where=where)
+        events = self._folds.events(execution_id, after=rollback.target.version, upto=head.version)
+        return preview(head, rollback, events, program=self._program(head), nodes=self._nodes)
+
+    def snapshots(self, execution_id: str) -> dict[str, Any]:
+        """The versions that have a name, the oldest first: `{items}`, at most as many as a page. Raises NotFound."""
+        head = self.fold(execution_id)
+        named = sorted(head.marks.items(), key=lambda entry: entry[1])[-MAX_PAGE:]
+        found = ((name, self._log.read(execution_id, after=version - 1, limit=1)[0]) for name, version in named)
+        return {"items": [describe_snapshot(name, recorded) for name, recorded in found]}
 
     def events(
         self,

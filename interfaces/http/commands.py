@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,7 +18,6 @@ from interfaces.http import headers
 from interfaces.http.api import Api, Endpoint, json_response
 from interfaces.http.bodies import LONGEST_REASON, limits, read_reason, read_text
 from interfaces.http.parameters import Parameter, read
-from interfaces.http.problems import HttpProblem
 from interfaces.http.waits import applied, settled_response
 
 SIGNAL_PARAMETERS: Final = (
@@ -34,10 +32,9 @@ def _person_endpoint(name: str, kind: type[PersonCommand]) -> Endpoint:
         read(request.query_params, ())
         text = await read_text(request, api.body_limit)
         body, reason = read_reason(text, api.body_limit)
-        actor, key = headers.actor(request.headers), _key(request, name, body)
-        command = kind(now=0, actor=actor, reason=reason, key=key)
+        command = kind(**asked_by(request, f"POST {name}", body), reason=reason)
         assert isinstance(command, OutsideCommand), command
-        return await _command(request, api, command)
+        return await carried_out(request, api, command)
 
     return endpoint
 
@@ -55,41 +52,54 @@ async def signal(request: Request, api: Api) -> Response:
     text = await read_text(request, api.body_limit)
     payload = parse(text, limits=limits(api.body_limit)) if text.strip() else None
     command = Signal(
-        now=0,
+        **asked_by(request, "POST signals", [payload, *asked.values()]),
         name=request.path_params["name"],
         payload=payload,
         address=asked["address"] or "",
         visit=asked["visit"],
-        actor=headers.actor(request.headers),
         reason=asked["reason"] or "",
-        key=_key(request, "signals", [payload, *asked.values()]),
     )
-    return await _command(request, api, command)
+    return await carried_out(request, api, command)
 
 
 def _check_signal(asked: dict[str, Any]) -> None:
     if asked["visit"] and not asked["address"]:
-        raise _bad_parameter("visit", "visit belongs to an address: say which one with address=.")
-    if len(asked["reason"] or "") > LONGEST_REASON:
-        raise _bad_parameter("reason", f"A reason has at most {LONGEST_REASON:,} characters.")
+        raise bad_parameter("visit", "visit belongs to an address: say which one with address=.")
+    check_reason(asked["reason"])
 
 
-def _bad_parameter(name: str, message: str) -> Unacceptable:
+def check_reason(reason: str | None) -> None:
+    """Raise Unacceptable for a `?reason=` that is too long."""
+    if len(reason or "") > LONGEST_REASON:
+        raise bad_parameter("reason", f"A reason has at most {LONGEST_REASON:,} characters.")
+
+
+def bad_parameter(name: str, message: str) -> Unacceptable:
+    """The error of a parameter of the query that can't be."""
     problem = Problem(code="INVALID_PARAMETER", path=f"?{name}", message=message)
     return Unacceptable(message, code="INVALID_PARAMETER", details=[problem])
+
+
+def asked_by(request: Request, route: str, asked: Any) -> dict[str, Any]:
+    """What every command has of the headers of its request: actor, key and the versions that it is for."""
+    return {
+        "now": 0,
+        "actor": headers.actor(request.headers),
+        "key": _key(request, route, asked),
+        "expected": headers.expected_versions(request.headers),
+    }
 
 
 def _key(request: Request, route: str, asked: Any) -> CommandKey | None:
     key = headers.idempotency_key(request.headers)
     if key is None:
         return None
-    return CommandKey(key=key, request=json.digest([f"POST {route}", request.url.path, asked]))
+    return CommandKey(key=key, request=json.digest([route, request.url.path, asked]))
 
 
-async def _command(request: Request, api: Api, command: OutsideCommand) -> Response:
-    """202 when it changed something, 200 when that was so already."""
+async def carried_out(request: Request, api: Api, command: OutsideCommand, *, status: int = 202) -> Response:
+    """The answer to a command: `status` when it changed something, 200 when that was so already."""
     execution_id = request.path_params["id"]
-    await _check_version(request, api, execution_id, command)
     done = await api.service.command(execution_id, command)
     body = {
         "executionId": execution_id,
@@ -102,29 +112,7 @@ async def _command(request: Request, api: Api, command: OutsideCommand) -> Respo
     if done.replayed:
         answered["Idempotency-Replayed"] = "true"
     settled = await settled_response(api, execution_id, wait_s, answered)
-    return settled or json_response(body, 202 if done.changed or done.replayed else 200, answered)
-
-
-async def _check_version(request: Request, api: Api, execution_id: str, command: OutsideCommand) -> None:
-    """Honour `If-Match`. It guards against what a person has not seen: a running execution may be decided on later,
-    for the decision is made on the live fold, a moment after this look at the durable one.
-    """
-    wanted = headers.wanted_versions(request.headers)
-    if wanted is None:
-        return
-    now = await run_in_threadpool(api.service.queries.fold, execution_id)
-    if command.key is not None and command.key.key in now.keys:
-        return  # sent again: what it was sent for has moved the version
-    if "*" in wanted or f'"v{now.version}"' in wanted:
-        return
-    message = f"The execution is at version {now.version} by now: look at it again, and decide on that."
-    raise HttpProblem(
-        412,
-        "VERSION_MISMATCH",
-        message,
-        headers={"ETag": f'"v{now.version}"'},
-        extra={"version": now.version},
-    )
+    return settled or json_response(body, status if done.changed or done.replayed else 200, answered)
 
 
 COMMANDS: Final[tuple[tuple[str, Endpoint, str], ...]] = (

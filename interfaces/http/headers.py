@@ -16,6 +16,7 @@ IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 ACTOR: Final = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 WAIT: Final = re.compile(r"\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:;.*)?", re.IGNORECASE | re.ASCII)
 POSITION: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+VERSION_TAG: Final = re.compile(r"\"v([1-9][0-9]{0,14})\"", re.ASCII)
 TAG: Final = re.compile(r"(?:W/)?\"[^\"]*\"")
 
 
@@ -45,9 +46,12 @@ def preferred_wait(headers: Headers) -> int | None:
     return None
 
 
-def wanted_versions(headers: Headers) -> frozenset[str] | None:
-    """The entity tags of `If-Match`; None when there is no such header. `*` stands for any."""
-    return _tags(headers, "If-Match")
+def expected_versions(headers: Headers) -> tuple[int, ...] | None:
+    """The versions of `If-Match`, compared strongly (RFC 9110, 13.1.1); None for any: there is no such header, or `*`."""
+    wanted = _tags(headers, "If-Match")
+    if wanted is None or "*" in wanted:
+        return None
+    return tuple(sorted(int(found[1]) for tag in wanted if (found := VERSION_TAG.fullmatch(tag))))
 
 
 def known_versions(headers: Headers) -> frozenset[str]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from application.ports import StoreUnavailable, VersionConflict
 from domain.document import DUPLICATE_KEY, TOO_LARGE
 from domain.durations import iso
-from domain.errors import ClewError, InvalidDefinition, NotFound, NotJson, Refused, Unacceptable, Unavailable
+from domain.errors import ClewError, InvalidDefinition, NotFound, NotJson, Outdated, Refused, Unacceptable, Unavailable
 from domain.problems import Problem
 from interfaces.bootstrap import locate
 
@@ -107,6 +107,8 @@ def refusal_of(error: ClewError, problems: tuple[Problem, ...]) -> Refusal:
     extra = dict(error.details) if isinstance(error.details, dict) else {}
     details = found or (({"path": "", "code": code, "message": error.message, **extra},) if extra else ())
     headers = RETRY_AFTER if status == 503 else {}
+    if isinstance(error, Outdated):
+        headers = {"ETag": f'"v{extra["version"]}"'}
     return Refusal(
         status=status,
         code=code,
@@ -125,6 +127,8 @@ def status_of(error: ClewError) -> int:
             return {DUPLICATE_KEY: 422, TOO_LARGE: 413}.get(error.code, 400)
         case NotFound():
             return 404
+        case Outdated():
+            return 412
         case Refused():
             return 409
         case InvalidDefinition() | Unacceptable():

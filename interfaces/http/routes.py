@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from interfaces.http import (
+    changing,
     commands,
     docs,
     executions,
@@ -155,6 +156,7 @@ EXECUTIONS: Final = (
     *measuring.OPERATIONS,
     *what_if.OPERATIONS,
     *forking.OPERATIONS,
+    *changing.OPERATIONS,
 )
 
 SERVICE: Final = (

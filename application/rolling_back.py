@@ -1,0 +1,190 @@
+"""Going back to a version: what that is, and what would happen again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from application.ports import Nodes, Recorded
+from application.presenting import describe_wait
+from application.reading import execution_event
+from domain.changing import check_may_roll_back
+from domain.children import open_children
+from domain.errors import Refused
+from domain.events import ChildStarted, EdgeTaken, NodeFailed, NodeStarted, Resumed, RolledBack, SignalReceived
+from domain.execution import Execution
+from domain.going_back import position_of, standing
+from domain.node import Effect
+from domain.patches import diff
+from domain.position import Visit
+from domain.program import Program
+from domain.value_forms import literals
+
+MOST_REPEATS: Final = 1_000
+"""Visits, children and signals that a preview lists, the oldest first; of the visits it says how many there are."""
+
+VisitKey = tuple[str, str, int, int]
+"""(branch, address, running number, walk) of a visit."""
+
+
+class Rollback(msgspec.Struct, frozen=True, kw_only=True):
+    """The version that is gone back to, as it was, and the name that it was asked for by, if any."""
+
+    target: Execution
+    name: str = ""
+
+
+class _Visits:
+    """The visits that happened behind a version or were in flight there, with how they came out."""
+
+    def __init__(self, target: Execution) -> None:
+        self.walk = target.walk
+        self.found: dict[VisitKey, dict[str, Any]] = {}
+        for branch, visit in _begun_again(target):
+            name = target.step_names.get(visit.address, "")
+            self._add(branch, visit.address, visit.number, {"step": name, "node": None, "version": target.version})
+
+    def see(self, recorded: Recorded) -> None:
+        """Take in one more event."""
+        event = execution_event(recorded)
+        match event:
+            case NodeStarted():
+                begun = {"step": event.step, "node": event.node, "version": recorded.version}
+                self._add(event.branch, event.address, event.visit, begun)
+            case EdgeTaken() | NodeFailed():
+                self._end(event)
+            case _:
+                self.walk += isinstance(event, RolledBack) or _is_retry(event)
+
+    def _add(self, branch: str, address: str, number: int, begun: dict[str, Any]) -> None:
+        visit = {"address": address, **begun, "visit": number, "edge": None, "error": None}
+        self.found.setdefault((branch, address, number, self.walk), visit)
+
+    def _end(self, event: EdgeTaken | NodeFailed) -> None:
+        visit = self.found.get((event.branch, event.address, event.visit, self.walk))
+        if visit is None:
+            return
+        if isinstance(event, EdgeTaken):
+            visit["edge"] = event.edge
+        else:
+            visit["error"] = event.error.code
+
+
+def _is_retry(event: Any) -> bool:
+    return isinstance(event, Resumed) and event.cause == "retry"
+
+
+def _begun_again(target: Execution) -> Iterator[tuple[str, Visit]]:
+    """The visits that had begun at a version and begin again when it is gone back to."""
+    stays = standing(position_of(target))
+    for name, branch in target.branches.items():
+        if branch.visit is not None and (name not in stays or stays[name].visit is None):
+            yield name, branch.visit
+
+
+def preview(
+    head: Execution, rollback: Rollback, events: Iterable[Recorded], *, program: Program | None, nodes: Nodes
+) -> dict[str, Any]:
+    """What going back would do. `events` are those behind the version, up to the head.
+
+    `{executionId, to, status, refused, patch, waits, repeats, children, signals, repeatCount}`: `patch` leads from the
+    state now to that of then; `waits` stand again; `repeats` are the visits that could change or read something outside
+    and would happen again; `children` that were begun since would be begun anew, those that run are cancelled first;
+    `signals` were taken since and would have to be sent again. `refused` says why it can't be done now, or is null.
+    """
+    target = rollback.target
+    visits, children, signals = _Visits(target), list[dict[str, Any]](), list[dict[str, Any]]()
+    names = {one.version: name for name, kept in target.kept.items() for one in kept}
+    for recorded in events:
+        visits.see(recorded)
+        event = execution_event(recorded)
+        if isinstance(event, ChildStarted):
+            children.append(_child(event, recorded.version, head))
+        elif isinstance(event, SignalReceived):
+            names[recorded.version] = event.name
+        elif isinstance(event, Resumed) and event.signal:
+            taken = {"version": event.signal, "name": names.get(event.signal, ""), "address": event.address}
+            signals.append({**taken, "visit": event.visit})
+    children = [*_children_in_flight(target, head), *children]
+    repeats = [
+        {**visit, "effect": effect}
+        for visit in visits.found.values()
+        if (effect := _effect(visit, program, nodes)) != "none"
+    ]
+    return {
+        "executionId": head.id,
+        "to": target.version,
+        "status": head.status,
+        "refused": _refusal(head),
+        "patch": msgspec.to_builtins(tuple(diff(head.state, target.state))),
+        "repeats": repeats[:MOST_REPEATS],
+        "repeatCount": len(repeats),
+        "waits": _waits(target),
+        "children": children[:MOST_REPEATS],
+        "signals": signals[:MOST_REPEATS],
+    }
+
+
+def _refusal(head: Execution) -> dict[str, str] | None:
+    try:
+        check_may_roll_back(head)
+    except Refused as error:
+        return {"code": error.code, "message": error.message}
+    return None
+
+
+def _effect(visit: dict[str, Any], program: Program | None, nodes: Nodes) -> Effect:
+    """What a visit can do to the world, as far as the literals of its step say; a node that is gone may do anything."""
+    step = program.at(visit["address"]) if program is not None and visit["address"] in program.index else None
+    if step is not None and step.setter is not None:
+        return "none"
+    if visit["node"] is None and step is not None:  # it was in flight, and its beginning is before the version
+        visit["node"] = step.node
+    if visit["node"] == "":
+        return "none"
+    node = nodes.find(visit["node"]) if visit["node"] else None
+    if node is None:
+        return "writes"
+    known = {**dict.fromkeys(step.parameters), **literals(step.parameters)} if step is not None else {}
+    try:
+        return node.effect(known)
+    except Exception:  # noqa: BLE001 - a stranger's node may look for what is only computed
+        return node.metadata.effect
+
+
+def _waits(target: Execution) -> list[dict[str, Any]]:
+    stays = standing(position_of(target))
+    found = ((name, branch.visit) for name, branch in stays.items() if branch.visit is not None)
+    waiting = ((name, visit) for name, visit in found if visit.wait is not None and visit.wait.kind != "branches")
+    return [describe_wait(visit) | ({"branch": name} if name else {}) for name, visit in waiting]
+
+
+def _child(event: ChildStarted, version: int, head: Execution) -> dict[str, Any]:
+    return {
+        "executionId": event.child,
+        "workflowId": event.workflow,
+        "workflowVersion": event.workflow_version,
+        "address": event.address,
+        "visit": event.visit,
+        "version": version,
+        "running": event.child in open_children(head),
+    }
+
+
+def _children_in_flight(target: Execution, head: Execution) -> list[dict[str, Any]]:
+    """Those that were waited for at the version."""
+    return [
+        {
+            "executionId": visit.wait.name,
+            "workflowId": visit.wait.about.get("workflowId"),
+            "workflowVersion": visit.wait.about.get("version"),
+            "address": visit.address,
+            "visit": visit.number,
+            "version": target.version,
+            "running": visit.wait.name in open_children(head),
+        }
+        for _, visit in _begun_again(target)
+        if visit.wait is not None and visit.wait.kind == "child"
+    ]
