@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, overload
 
 from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT
 from application.measuring_path import PATH_LIMIT
 from application.measuring_timeline import TIMELINE_LIMIT
 from application.ports import LoadProblem, Status
-from application.requests import Accepted, Published, Submission, ToPublish
+from application.requests import Accepted, Done, Published, Submission, ToPublish
 from application.what_if_questions import plain, question_body, read_many, read_one
 from domain import json
-from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
+from domain.commands import Cancel, EditState, OutsideCommand, Pause, Resume, Retry, RollBack, Signal, TakeSnapshot
 from domain.errors import StepFailure, Unacceptable
+from domain.json_patch import read_operations
 from domain.node import WorkflowNode
 from interfaces.bootstrap import make_service
 from interfaces.forks import ForkOptions, fork_of
@@ -281,8 +282,83 @@ class Engine:
         """
         return self._service.queries.compare(left, right)
 
+    # Time travel: act
+
+    @overload
+    def rollback(
+        self,
+        execution_id: str,
+        to: str | int,
+        *,
+        dry_run: Literal[False] = False,
+        reason: str = "",
+        actor: str = "",
+        if_version: int | None = None,
+    ) -> Done: ...
+
+    @overload
+    def rollback(self, execution_id: str, to: str | int, *, dry_run: Literal[True]) -> dict[str, Any]: ...
+
+    def rollback(
+        self,
+        execution_id: str,
+        to: str | int,
+        *,
+        dry_run: bool = False,
+        reason: str = "",
+        actor: str = "",
+        if_version: int | None = None,
+    ) -> Done | dict[str, Any]:
+        """Put an execution back to a version: `17`, `head~3`, a time, `mark:name`. What follows is a new walk.
+
+        With `dry_run` nothing happens, and it says what would (see `rollback_preview`). Raises Refused when it is running
+        or cancelled, Outdated when `if_version` is given and is not the newest version.
+        """
+        if dry_run:
+            return self.rollback_preview(execution_id, to)
+        found = self._service.queries.rollback(execution_id, str(to))
+        by = _by(reason, actor, if_version)
+        return self._service.command_and_wait(execution_id, RollBack(**by, target=found.target, name=found.name))
+
+    def rollback_preview(self, execution_id: str, to: str | int = "head") -> dict[str, Any]:
+        """What a rollback would do: `{to, refused, patch, repeats, waits, children, signals, …}`."""
+        return self._service.queries.rollback_preview(execution_id, str(to))
+
+    def edit(
+        self,
+        execution_id: str,
+        patch: Sequence[Mapping[str, Any]],
+        *,
+        reason: str = "",
+        actor: str = "",
+        if_version: int | None = None,
+    ) -> Done:
+        """Change the state of an execution that stands still, by the operations of a JSON Patch (RFC 6902).
+
+        Raises Refused while it runs and when it is over, Outdated, Unacceptable for a patch that does not apply.
+        """
+        operations = read_operations(_json(list(patch), "the patch"))
+        edited = EditState(**_by(reason, actor, if_version), operations=operations)
+        return self._service.command_and_wait(execution_id, edited)
+
+    def snapshot(
+        self, execution_id: str, name: str, *, reason: str = "", actor: str = "", if_version: int | None = None
+    ) -> Done:
+        """Name the newest version, which is the answer's: `mark:name` from then on. A name used again moves."""
+        named = TakeSnapshot(**_by(reason, actor, if_version), name=_json(name, "the name"))
+        return self._service.command_and_wait(execution_id, named)
+
+    def snapshots(self, execution_id: str) -> dict[str, Any]:
+        """The versions that have a name: `{items: [{name, version, time, actor, reason, address?}]}`."""
+        return self._service.queries.snapshots(execution_id)
+
     def _do(self, execution_id: str, command: OutsideCommand) -> bool:
         return self._service.command_and_wait(execution_id, command).changed
+
+
+def _by(reason: str, actor: str, if_version: int | None) -> dict[str, Any]:
+    """What every command of a person has."""
+    return {"now": 0, "reason": reason, "actor": actor, "expected": None if if_version is None else (if_version,)}
 
 
 def _state(given: dict[str, Any] | None) -> Any:

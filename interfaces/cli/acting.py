@@ -22,7 +22,7 @@ def signal(place: Place, execution_id: str, name: str, data: str, reason: str, a
     An approval is answered under its step's name, with the choice: --data '{"choice": "approve"}'.
     """
     payload = json_argument(data.encode("utf-8", "surrogateescape"), hint="--data")
-    _act(place, "signal", execution_id, reason, as_json, name=name, payload=payload)
+    carry_out(place, "signal", execution_id, reason, as_json, name=name, payload=payload)
 
 
 @click.command()
@@ -32,7 +32,7 @@ def signal(place: Place, execution_id: str, name: str, data: str, reason: str, a
 @place_options
 def resume(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
     """Go on with a paused execution, or try a failed one again."""
-    _act(place, "resume", execution_id, reason, as_json)
+    carry_out(place, "resume", execution_id, reason, as_json)
 
 
 @click.command()
@@ -42,7 +42,7 @@ def resume(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
 @place_options
 def pause(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
     """Let no further step of an execution begin."""
-    _act(place, "pause", execution_id, reason, as_json)
+    carry_out(place, "pause", execution_id, reason, as_json)
 
 
 @click.command()
@@ -52,7 +52,7 @@ def pause(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
 @place_options
 def retry(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
     """Try a failed execution again, from the step that failed."""
-    _act(place, "retry", execution_id, reason, as_json)
+    carry_out(place, "retry", execution_id, reason, as_json)
 
 
 @click.command()
@@ -62,10 +62,11 @@ def retry(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
 @place_options
 def cancel(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
     """End an execution now."""
-    _act(place, "cancel", execution_id, reason, as_json)
+    carry_out(place, "cancel", execution_id, reason, as_json)
 
 
-def _act(place: Place, action: Any, execution_id: str, reason: str, as_json: bool, **extra: Any) -> None:
+def carry_out(place: Place, action: Any, execution_id: str, reason: str, as_json: bool, **extra: Any) -> None:
+    """Ask something of an execution, and say how it is then."""
     from interfaces.cli.sources import act
 
     done = act(place, action, execution_id, reason=reason, **extra)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from interfaces.cli import acting, authoring, definitions, executions, forking, measuring, publishing, service
+from interfaces.cli import acting, authoring, changing, definitions, executions, forking, measuring, publishing, service
 from interfaces.cli.exits import EXPLANATION, Commands
 from interfaces.cli.options import STORE_HELP, Place, config_option
 
@@ -60,6 +60,10 @@ for command in (
     acting.pause,
     acting.retry,
     acting.cancel,
+    changing.rollback,
+    changing.edit,
+    changing.snapshot,
+    changing.snapshots,
     service.version,
 ):
     cli.add_command(command)

@@ -46,6 +46,14 @@ class Source(Protocol):
         """The definition that it runs."""
         ...
 
+    def rollback_preview(self, execution_id: str, to: str) -> dict[str, Any]:
+        """What a rollback would do."""
+        ...
+
+    def snapshots(self, execution_id: str) -> dict[str, Any]:
+        """Its versions that have a name."""
+        ...
+
     def executions(
         self, *, status: Sequence[Status] = (), workflow: str | None = None, limit: int = 100, cursor: str | None = None
     ) -> dict[str, Any]:
@@ -161,7 +169,7 @@ def reading(place: Place) -> Iterator[Source]:
         reader.close()
 
 
-Action = Literal["signal", "pause", "resume", "retry", "cancel"]
+Action = Literal["signal", "pause", "resume", "retry", "cancel", "rollback", "edit", "snapshot"]
 
 
 def act(place: Place, action: Action, execution_id: str, *, reason: str, **extra: Any) -> dict[str, Any]:
@@ -184,7 +192,8 @@ def act(place: Place, action: Action, execution_id: str, *, reason: str, **extra
     from interfaces.embedded import Engine
 
     with Engine(settings=place.settings(place.store)) as engine:
-        changed = getattr(engine, action)(execution_id, reason=reason, **extra)
+        done = getattr(engine, action)(execution_id, reason=reason, **extra)
+        changed = done if isinstance(done, bool) else done.changed
         engine.wait(execution_id, timeout_s=SETTLE_S)
         execution = engine.execution(execution_id)
     return {

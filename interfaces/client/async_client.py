@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 import msgspec
 
@@ -318,6 +318,74 @@ class AsyncClient:
     async def preview_fork(self, execution_id: str, **options: Unpack[ForkOptions]) -> dict[str, Any]:
         """What a fork would begin with, and what of this execution, behind the cut, would run again."""
         return await self._ask(operations.preview_fork(execution_id, options))
+
+    # Time travel: act
+
+    @overload
+    async def rollback(
+        self,
+        execution_id: str,
+        to: str | int,
+        *,
+        dry_run: Literal[False] = False,
+        reason: str = "",
+        key: str | None = None,
+        if_version: int | None = None,
+    ) -> Done: ...
+
+    @overload
+    async def rollback(self, execution_id: str, to: str | int, *, dry_run: Literal[True]) -> dict[str, Any]: ...
+
+    async def rollback(
+        self,
+        execution_id: str,
+        to: str | int,
+        *,
+        dry_run: bool = False,
+        reason: str = "",
+        key: str | None = None,
+        if_version: int | None = None,
+    ) -> Done | dict[str, Any]:
+        """Put an execution back to a version: `17`, `head~3`, a time, `mark:name`. What follows is a new walk.
+
+        With `dry_run` nothing happens, and it says what would (see `rollback_preview`). Raises Refused when it is running
+        or cancelled.
+        """
+        if dry_run:
+            return await self.rollback_preview(execution_id, to)
+        call = operations.rollback(execution_id, to, reason=reason, key=key, if_version=if_version)
+        return await self._ask(call)
+
+    async def rollback_preview(self, execution_id: str, to: str | int = "head") -> dict[str, Any]:
+        """What a rollback would do: `{to, refused, patch, repeats, waits, children, signals, …}`."""
+        return await self._ask(operations.rollback_preview(execution_id, to))
+
+    async def edit(
+        self,
+        execution_id: str,
+        patch: Sequence[Mapping[str, Any]],
+        *,
+        reason: str = "",
+        key: str | None = None,
+        if_version: int | None = None,
+    ) -> Done:
+        """Change the state of an execution that stands still, by the operations of a JSON Patch (RFC 6902).
+
+        Raises Refused while it runs and when it is over, Unacceptable for a patch that does not apply.
+        """
+        call = operations.edit(execution_id, patch, reason=reason, key=key, if_version=if_version)
+        return await self._ask(call)
+
+    async def snapshot(
+        self, execution_id: str, name: str, *, reason: str = "", key: str | None = None, if_version: int | None = None
+    ) -> Done:
+        """Name the newest version, which is the answer's: `mark:name` from then on. A name used again moves."""
+        call = operations.snapshot(execution_id, name, reason=reason, key=key, if_version=if_version)
+        return await self._ask(call)
+
+    async def snapshots(self, execution_id: str) -> dict[str, Any]:
+        """The versions that have a name: `{items: [{name, version, time, actor, reason, address?}]}`."""
+        return await self._ask(operations.snapshots(execution_id))
 
     # Time travel: measure
 

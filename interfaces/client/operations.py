@@ -348,6 +348,43 @@ def preview_fork(execution_id: str, options: ForkOptions) -> Call[Object]:
     return Call(change(of(execution_id, "forks"), body, key=None), Answer.json)
 
 
+# Time travel: act
+
+
+def rollback(execution_id: str, to: str | int, *, reason: str, key: str | None, if_version: int | None) -> Call[Done]:
+    """Put an execution back to a version."""
+    return command(execution_id, "rollback", {"to": to}, reason=reason, key=key, if_version=if_version)
+
+
+def rollback_preview(execution_id: str, to: str | int) -> Call[Object]:
+    """What a rollback would do."""
+    return question(of(execution_id, "rollback"), {"to": to})
+
+
+def edit(
+    execution_id: str, patch: Sequence[Mapping[str, Any]], *, reason: str, key: str | None, if_version: int | None
+) -> Call[Done]:
+    """Change the state by a JSON Patch."""
+    body = {"patch": list(patch), **given(reason=reason or None)}
+    request = change(of(execution_id, "state"), body, key=key, method="PATCH", if_version=if_version)
+    return Call(request, _edited)
+
+
+def _edited(answer: Answer) -> Done:
+    changed = not answer.replayed and "Clew-Unchanged" not in answer.headers
+    return msgspec.structs.replace(done(answer), changed=changed)
+
+
+def snapshot(execution_id: str, name: str, *, reason: str, key: str | None, if_version: int | None) -> Call[Done]:
+    """Name the newest version."""
+    return command(execution_id, "snapshots", {"name": name}, reason=reason, key=key, if_version=if_version)
+
+
+def snapshots(execution_id: str) -> Call[Object]:
+    """The versions that have a name."""
+    return question(of(execution_id, "snapshots"))
+
+
 # Time travel: measure
 
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.errors import ClewError, InvalidDefinition, NotFound, NotJson, Refused, Unacceptable, Unavailable
+from domain.errors import ClewError, InvalidDefinition, NotFound, NotJson, Outdated, Refused, Unacceptable, Unavailable
 from domain.problems import Problem
 
 _KINDS: Final[Mapping[int, type[ClewError]]] = {
     400: Unacceptable,
     404: NotFound,
     409: Refused,
-    412: Refused,
+    412: Outdated,
     413: Unacceptable,
     415: Unacceptable,
     422: Unacceptable,

@@ -111,6 +111,8 @@ async def carried_out(request: Request, api: Api, command: OutsideCommand, *, st
     answered = {"Clew-Position": str(done.position), "ETag": f'"v{done.version}"', **applied(wait_s)}
     if done.replayed:
         answered["Idempotency-Replayed"] = "true"
+    elif not done.changed:
+        answered["Clew-Unchanged"] = "true"
     settled = await settled_response(api, execution_id, wait_s, answered)
     return settled or json_response(body, status if done.changed or done.replayed else 200, answered)
 

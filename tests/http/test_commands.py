@@ -29,10 +29,21 @@ class Hold(WorkflowNode):
         RELEASE.wait(25)
 
 
+class Shaky(WorkflowNode):
+    """Fails at its first attempt."""
+
+    metadata = NodeMetadata(id="shaky", name="Shaky", version="1.0.0")
+
+    def execute(self, context: ExecutionContext, config: dict[str, Any]) -> None:
+        """Fail, or not."""
+        if context.step.attempt == 1:
+            raise ValueError("not yet")
+
+
 @pytest.fixture(scope="module")
 def http() -> Iterator[TestClient]:
-    """A service that has the node `hold`."""
-    with client(Hold) as found:
+    """A service that has the nodes `hold` and `shaky`."""
+    with client(Hold, Shaky) as found:
         yield found
         RELEASE.set()
 
@@ -63,53 +74,92 @@ def execution_that_is(status: str, http: TestClient) -> str:
 
 STATUSES = ("running", "suspended", "paused", "completed", "cancelled", "failed")
 ENDED = "EXECUTION_ENDED"
-TABLE: dict[str, tuple[int | str, ...]] = {
-    "resume": (200, "WAITING", 202, ENDED, ENDED, 202),
-    "pause": (202, 202, 200, ENDED, ENDED, ENDED),
-    "signals/go": (202, 202, 202, ENDED, ENDED, ENDED),
-    "cancel": (202, 202, 202, ENDED, ENDED, ENDED),
-    "retry": ("NOT_FAILED", "NOT_FAILED", "NOT_FAILED", "NOT_FAILED", "NOT_FAILED", 202),
-}
+Cell = str | tuple[int, str, str]
+"""The code of a refusal (409), or the status of the answer, the event that is recorded (if any), and how it is then."""
+TABLE: dict[str, tuple[Cell, ...]] = {
+    "resume": (
+        (200, "", "running"), "WAITING", (202, "Resumed", "suspended"), ENDED, ENDED, (202, "Resumed", "running"),
+    ),
+    "pause": ((202, "Paused", "paused"), (202, "Paused", "paused"), (200, "", "paused"), ENDED, ENDED, ENDED),
+    "signals/go": (
+        (202, "SignalReceived", "running"),
+        (202, "SignalReceived", "completed"),
+        (202, "SignalReceived", "paused"),
+        ENDED,
+        ENDED,
+        ENDED,
+    ),
+    "cancel": (*[(202, "Cancelled", "cancelled")] * 3, ENDED, ENDED, ENDED),
+    "retry": (*["NOT_FAILED"] * 5, (202, "Resumed", "running")),
+    "rollback": (
+        "PAUSE_FIRST",
+        (202, "RolledBack", "running"),
+        (202, "RolledBack", "paused"),
+        (202, "RolledBack", "running"),
+        ENDED,
+        (202, "RolledBack", "running"),
+    ),
+    "state": (
+        "PAUSE_FIRST",
+        (200, "StateEdited", "suspended"),
+        (200, "StateEdited", "paused"),
+        ENDED,
+        ENDED,
+        (200, "StateEdited", "failed"),
+    ),
+    "snapshots": tuple((202, "SnapshotTaken", status) for status in STATUSES),
+}  # fmt: skip
 CELLS = [(command, status, cell) for command, row in TABLE.items() for status, cell in zip(STATUSES, row, strict=True)]
+BODIES = {"signals/go": 1, "rollback": {"to": 1}, "snapshots": {"name": "here"}}
+EDIT = [{"op": "add", "path": "/n", "value": 1}]
+
+
+def ask(http: TestClient, execution_id: str, command: str, reason: str) -> Any:
+    """Give a command, with reason and actor."""
+    path, named = f"/executions/{execution_id}/{command}", {"Clew-Actor": "ann"}
+    if command == "state":
+        return http.patch(path, json=EDIT, headers=named, params={"reason": reason})
+    if command == "signals/go":
+        return http.post(path, json=1, headers=named, params={"reason": reason})
+    return http.post(path, json={**BODIES.get(command, {}), "reason": reason}, headers=named)  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize(("command", "status", "cell"), CELLS)
-def test_the_table(http: TestClient, command: str, status: str, cell: int | str) -> None:
-    """Each command at each status: 202 when it changed something, 200 when it was so already, else 409."""
+def test_the_table(http: TestClient, command: str, status: str, cell: Cell) -> None:
+    """Each command at each status: what is answered and recorded, and how the execution is then."""
     execution_id = execution_that_is(status, http)
-    before = http.get(f"/executions/{execution_id}").json()["version"]
-    answer = http.post(f"/executions/{execution_id}/{command}")
+    path = f"/executions/{execution_id}"
+    before = http.get(path).json()["version"]
+    answer = ask(http, execution_id, command, "because")
     if isinstance(cell, str):
-        assert refused(answer, 409, cell)["executionId"] == execution_id
-        assert http.get(f"/executions/{execution_id}").json()["version"] == before
+        error = refused(answer, 409, cell)
+        assert error["executionId"] == execution_id
+        assert cell != "PAUSE_FIRST" or "pause first" in error["message"]
+        assert http.get(path).json()["version"] == before
         return
-    assert answer.status_code == cell, answer.text
+    code, kind, after = cell
+    assert answer.status_code == code, answer.text
     body = msgspec.convert(answer.json(), DoneBody)
-    assert body.execution_id == execution_id
-    assert body.version > before if cell == 202 else body.version >= before
+    assert (body.execution_id, body.status) == (execution_id, after)
     assert answer.headers["etag"] == f'"v{body.version}"'
     assert int(answer.headers["clew-position"]) > 0
+    assert http.get(path).json()["version"] >= body.version
+    events = http.get(f"{path}/events", params={"after": before}).json()["items"]
+    if not kind:
+        assert (body.version, events) == (before, [])
+        return
+    assert events[0]["type"] == kind
+    assert (events[0]["actor"], events[0]["data"]["reason"]) == ("ann", "because")
+    assert events[0]["version"] <= body.version
 
 
-@pytest.mark.parametrize(
-    ("command", "status", "after"),
-    [
-        ("resume", "paused", "suspended"),
-        ("resume", "failed", "running"),
-        ("retry", "failed", "running"),
-        ("pause", "suspended", "paused"),
-        ("signals/go", "suspended", "completed"),
-        ("signals/go", "paused", "paused"),
-        ("cancel", "running", "cancelled"),
-        ("cancel", "paused", "cancelled"),
-    ],
-)
-def test_the_status_that_is_answered(http: TestClient, command: str, status: str, after: str) -> None:
-    """Is the one that the command led to by itself, durable when it is told."""
-    execution_id = execution_that_is(status, http)
-    body = http.post(f"/executions/{execution_id}/{command}").json()
-    assert body["status"] == after
-    assert http.get(f"/executions/{execution_id}").json()["version"] >= body["version"]
+def test_what_paused_because_its_attempts_are_used_up_can_be_retried(http: TestClient) -> None:
+    """The one pause that a retry ends."""
+    paused = submit(http, {"shaky": {"$retry": {"maxAttempts": 1, "exhausted": "pause"}}}, status="paused")
+    answer = ask(http, paused["executionId"], "retry", "mended")
+    assert (answer.status_code, answer.json()["status"]) == (202, "running")
+    events = http.get(f"/executions/{paused['executionId']}/events", params={"after": paused["version"]}).json()
+    assert (events["items"][0]["type"], events["items"][0]["data"]["reason"]) == ("Resumed", "mended")
 
 
 def test_a_signal_that_is_kept_ends_a_later_wait(http: TestClient) -> None:

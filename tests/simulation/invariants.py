@@ -19,6 +19,7 @@ from domain.events import (
     Resumed,
     RetryScheduled,
     RolledBack,
+    StateEdited,
     StateUpdated,
     Suspended,
 )
@@ -122,7 +123,7 @@ def _folds(
 
 
 def _patched(state: dict[str, object], event: ExecutionEvent) -> dict[str, object]:
-    return apply(state, event.patch) if isinstance(event, StateUpdated | RolledBack) else state
+    return apply(state, event.patch) if isinstance(event, StateUpdated | StateEdited | RolledBack) else state
 
 
 def _row_differs(row: Summary, execution: Execution) -> bool:

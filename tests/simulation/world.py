@@ -10,16 +10,18 @@ from random import Random
 from typing import Any
 
 from application.engine import Engine, EngineSettings
+from application.folds import Folds
 from application.ports import Summary
 from application.programs import Programs
 from application.reading import execution_event, load
 from application.requests import Submission
 from application.summaries import summarise
-from domain.commands import Cancel, OutsideCommand, Pause, Resume, Retry, Signal
+from domain.commands import Cancel, EditState, OutsideCommand, Pause, Resume, Retry, RollBack, Signal, TakeSnapshot
 from domain.context import ExecutionContext
 from domain.errors import ClewError
 from domain.events import CommandKey, NodeStarted, Recovered
 from domain.execution import Execution
+from domain.json_patch import read_operations
 from domain.limits import Limits
 from domain.node import Answer, Edge, NodeMetadata, WorkflowNode
 from infrastructure.json_schemas import check_schema
@@ -189,9 +191,25 @@ class Life:
             kinds: list[OutsideCommand] = [Pause(now=0, key=key), Resume(now=0, key=key)]
             if not harmless:
                 kinds += [Signal(now=0, name="go", payload=1, key=key), Retry(now=0, key=key), Cancel(now=0, key=key)]
+                kinds += self._changes(execution_id, key)
             await self.ask(execution_id, chance.choice(kinds))
         if folded(self.world, execution_id).status == "paused":
             await self.ask(execution_id, Resume(now=0))
+
+    def _changes(self, execution_id: str, key: CommandKey) -> list[OutsideCommand]:
+        """Somebody goes back to a version, edits the state, and names a version."""
+        chance = self.world.chance
+        head = folded(self.world, execution_id)
+        folds = Folds(self.world.log)
+        to = folds.end_of_completion(execution_id, chance.randint(1, head.version))
+        value: Any = chance.choice((0, 1, "e", [1, 2, 3, 4, 5], {}))
+        patch = [{"op": "add", "path": f"/{chance.choice('abnxq')}", "value": value}]
+        expected = chance.choice((None, None, (head.version,)))
+        return [
+            RollBack(now=0, key=key, target=folds.load(execution_id, upto=to), expected=expected),
+            EditState(now=0, key=key, operations=read_operations(patch), expected=expected),
+            TakeSnapshot(now=0, key=key, name=chance.choice("mn")),
+        ]
 
 
 def _engine(log: FaultyLog, nodes: NodeRegistry, clock: VirtualClock, world: World) -> Engine:
