@@ -14,7 +14,7 @@ from application.ports import EventLog, Recorded
 from application.programs import Programs
 from application.publications import Publications
 from application.requests import ForkRequest
-from application.searching import found
+from application.searching import Searches
 from domain.commands import ForkOff, Observe
 from domain.durations import iso
 from domain.errors import InvalidDefinition, Refused
@@ -134,15 +134,8 @@ class Forks:
         for _, address, number in dropped_visits(base, event.places):
             yield base.version, address, number, True
         head = self._log.version(base.id)
-        started = found(
-            self._log,
-            base.id,
-            tags=("node_started",),
-            meant=_is_visit,
-            after=base.version,
-            upto=head,
-            newest_first=False,
-        )
+        searches = Searches(self._log)
+        started = searches.oldest(base.id, tags=("node_started",), meant=_is_visit, after=base.version, upto=head)
         for recorded in started:
             if isinstance(recorded.event, NodeStarted):
                 yield recorded.version, recorded.event.address, recorded.event.visit, False
