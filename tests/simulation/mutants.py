@@ -9,10 +9,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 from pytest import MonkeyPatch
 
-from application import driver, engine, live, summaries, writer
+from application import driver, engine, folds, live, summaries, writer
 from application.ports import StoreUnavailable, VersionConflict
 from domain import branching, decide, evolve, going_back, joining, locks, retrying, taking, visits, waiting
-from domain.events import BranchClosed, EdgeTaken, NodeStarted, Resumed, StateUpdated
+from domain.events import BranchClosed, EdgeTaken, NodeStarted, Resumed, StateEdited, StateUpdated
 from domain.execution import Execution
 from infrastructure import chain, memory_log
 from tests.simulation.faults import FaultyLog
@@ -397,6 +397,25 @@ def locks_are_held_while_a_retry_waits(patch: MonkeyPatch) -> None:
 def a_new_walk_has_the_old_number(patch: MonkeyPatch) -> None:
     original = going_back.new_walk
     patch.setattr(evolve, "new_walk", lambda execution, branches: replace(original(execution, branches), ended=1))
+
+
+# What people change
+
+
+@mutant
+def a_version_in_the_middle_of_a_completion_is_gone_back_to(patch: MonkeyPatch) -> None:
+    patch.setattr(folds, "end_of_completion", lambda version, events: version)
+
+
+@mutant
+def an_edit_leaves_the_state_as_it_was(patch: MonkeyPatch) -> None:
+    patch.setattr(evolve, "_evolve", _ignoring(StateEdited))
+
+
+@mutant
+def the_lists_miss_that_a_pause_goes_on(patch: MonkeyPatch) -> None:
+    original = summaries._rolled_back
+    patch.setattr(summaries, "_rolled_back", lambda row, event: original(row, replace(event, paused=False)))
 
 
 # The lists
