@@ -118,7 +118,7 @@ def preview(
         "to": target.version,
         "status": head.status,
         "refused": _refusal(head),
-        "patch": msgspec.to_builtins(tuple(diff(head.state, target.state))),
+        "patch": msgspec.to_builtins(list(diff(head.state, target.state))),
         "repeats": repeats[:MOST_REPEATS],
         "repeatCount": len(repeats),
         "waits": _waits(target),

@@ -33,7 +33,7 @@ COMMANDS = (
     *("serve", "migrate", "run", "validate", "graph", "schema", "nodes"),
     *("publish", "workflows", "versions", "start", "ls", "show", "events", "state"),
     *("timeline", "metrics", "probe", "diff", "lineage"),
-    *("resume", "signal", "pause", "retry", "cancel", "version"),
+    *("resume", "signal", "pause", "retry", "cancel", "rollback", "edit", "snapshot", "snapshots", "version"),
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clew import Client
-from domain.errors import InvalidDefinition, NotFound, NotJson, Refused, Unacceptable
+from domain.errors import InvalidDefinition, NotFound, NotJson, Outdated, Refused, Unacceptable
 from tests.cli.running import ASKING, COUNTING, FAILING
 from tests.client.both import Awaited
 from tests.support.process import ServerProcess
@@ -211,3 +211,27 @@ def test_nodes_and_the_service(client: Client) -> None:
         client.execution("ex_none")
     assert client.version()["version"]
     assert client.ready() is True
+
+
+def test_going_back_editing_and_naming(client: Client) -> None:
+    """The words of the HTTP interface; what is expected is what there must be."""
+    name = client.submit(ASKING, initial_state={"n": 1}).execution_id
+    assert client.wait(name)
+    version = client.execution(name)["version"]
+    done = client.edit(name, [{"op": "replace", "path": "/n", "value": 2}], reason="a slip", expected=version)
+    assert (done.changed, done.version) == (True, version + 1)
+    assert client.edit(name, [{"op": "test", "path": "/n", "value": 2}]).changed is False
+    with pytest.raises(Outdated, match=f"at version {version + 1} by now"):
+        client.edit(name, [], expected=version)
+    with pytest.raises(Unacceptable, match="Operation 0"):
+        client.edit(name, [{"op": "remove", "path": "/no"}])
+    named = client.snapshot(name, "two", expected=version + 1)
+    assert [item["version"] for item in client.snapshots(name)["items"]] == [named.version]
+    preview = client.rollback(name, version, dry_run=True)
+    assert preview["patch"] == [{"op": "replace", "path": "/n", "value": 1}]
+    back = client.rollback(name, version, reason="as it was", expected=named.version)
+    assert (back.status, back.changed) == ("suspended", True)
+    assert client.state(name)["state"] == {"n": 1}
+    client.rollback(name, "mark:two", key="once")
+    assert client.rollback(name, "mark:two", key="once").replayed
+    assert client.state(name)["state"] == {"n": 2}

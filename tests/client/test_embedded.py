@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clew import Engine
-from domain.errors import InvalidDefinition, Unacceptable
+from domain.errors import InvalidDefinition, Outdated, Unacceptable
 
 HELLO: dict[str, Any] = {"id": "hello", "name": "Hello", "version": "1.0.0", "workflow": [{"signal": {"name": "go"}}]}
 NO_JSON: dict[str, Any] = {
@@ -54,3 +54,24 @@ def test_the_limit_on_a_definition_holds_without_a_text() -> None:
     with Engine() as engine, pytest.raises(InvalidDefinition) as refused:
         engine.submit({**HELLO, "description": "x" * 1_048_576})
     assert [problem.code for problem in refused.value.problems] == ["TOO_LARGE"]
+
+
+def test_going_back_editing_and_naming() -> None:
+    """As over HTTP, with what was done as the answer."""
+    with Engine() as engine:
+        name = engine.submit({**HELLO, "initialState": {"n": 1}}).execution_id
+        assert engine.wait(name)
+        version = engine.execution(name)["version"]
+        done = engine.edit(name, [{"op": "replace", "path": "/n", "value": 2}], reason="a slip", actor="ann")
+        assert (done.changed, done.version) == (True, version + 1)
+        assert engine.edit(name, ({"op": "test", "path": "/n", "value": 2},)).changed is False
+        with pytest.raises(Outdated):
+            engine.snapshot(name, "two", expected=version)
+        assert engine.snapshot(name, "two").version == version + 2
+        assert [item["name"] for item in engine.snapshots(name)["items"]] == ["two"]
+        assert engine.rollback(name, version, dry_run=True)["patch"] == [{"op": "replace", "path": "/n", "value": 1}]
+        assert engine.rollback(name, version, reason="as it was").status == "suspended"
+        assert engine.state(name)["state"] == {"n": 1}
+        for patch in ([{"op": "add", "path": "/n", "value": {1}}], [{"op": "add", "path": "n", "value": 1}]):
+            with pytest.raises(Unacceptable):
+                engine.edit(name, patch)
