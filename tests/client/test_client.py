@@ -218,18 +218,18 @@ def test_going_back_editing_and_naming(client: Client) -> None:
     name = client.submit(ASKING, initial_state={"n": 1}).execution_id
     assert client.wait(name)
     version = client.execution(name)["version"]
-    done = client.edit(name, [{"op": "replace", "path": "/n", "value": 2}], reason="a slip", expected=version)
+    done = client.edit(name, [{"op": "replace", "path": "/n", "value": 2}], reason="a slip", if_version=version)
     assert (done.changed, done.version) == (True, version + 1)
     assert client.edit(name, [{"op": "test", "path": "/n", "value": 2}]).changed is False
     with pytest.raises(Outdated, match=f"at version {version + 1} by now"):
-        client.edit(name, [], expected=version)
+        client.edit(name, [], if_version=version)
     with pytest.raises(Unacceptable, match="Operation 0"):
         client.edit(name, [{"op": "remove", "path": "/no"}])
-    named = client.snapshot(name, "two", expected=version + 1)
+    named = client.snapshot(name, "two", if_version=version + 1)
     assert [item["version"] for item in client.snapshots(name)["items"]] == [named.version]
     preview = client.rollback(name, version, dry_run=True)
     assert preview["patch"] == [{"op": "replace", "path": "/n", "value": 1}]
-    back = client.rollback(name, version, reason="as it was", expected=named.version)
+    back = client.rollback(name, version, reason="as it was", if_version=named.version)
     assert (back.status, back.changed) == ("suspended", True)
     assert client.state(name)["state"] == {"n": 1}
     client.rollback(name, "mark:two", key="once")

@@ -66,7 +66,7 @@ def test_going_back_editing_and_naming() -> None:
         assert (done.changed, done.version) == (True, version + 1)
         assert engine.edit(name, ({"op": "test", "path": "/n", "value": 2},)).changed is False
         with pytest.raises(Outdated):
-            engine.snapshot(name, "two", expected=version)
+            engine.snapshot(name, "two", if_version=version)
         assert engine.snapshot(name, "two").version == version + 2
         assert [item["name"] for item in engine.snapshots(name)["items"]] == ["two"]
         assert engine.rollback(name, version, dry_run=True)["patch"] == [{"op": "replace", "path": "/n", "value": 1}]

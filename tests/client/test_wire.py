@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clew import Client
-from domain.errors import ClewError, InvalidDefinition, NotFound, NotJson, Refused, Unacceptable, Unavailable
+from domain.errors import ClewError, InvalidDefinition, NotFound, NotJson, Outdated, Refused, Unacceptable, Unavailable
 from interfaces.client.refusals import error_of
 from tests.client.both import CONNECTS
 from tests.client.scripted import HANG_UP, Answer, scripted
@@ -126,7 +126,7 @@ def test_ids_and_names_are_quoted(connect: type[Client]) -> None:
     [
         (404, {"code": "NOT_FOUND"}, NotFound),
         (409, {"code": "CONFLICT"}, Refused),
-        (412, {"code": "PRECONDITION_FAILED"}, Refused),
+        (412, {"code": "PRECONDITION_FAILED"}, Outdated),
         (413, {"code": "TOO_LARGE"}, Unacceptable),
         (415, {"code": "UNSUPPORTED_MEDIA_TYPE"}, Unacceptable),
         (422, {"code": "INVALID_VERSION", "details": [{"path": "/at", "head": 3}]}, Unacceptable),
