@@ -80,7 +80,7 @@ class Explanations:
         told = [
             {
                 "pointer": op.path,
-                **(_described(written[op.path], program, head) if op.path in written else {}),
+                **_described(written[op.path], program, head),
                 **_values(old=find(old, op.path), new=find(new, op.path)),
             }
             for op in patch

@@ -109,7 +109,7 @@ class Queries:
         return describe_execution(execution, self._program(execution))
 
     def state(
-        self, execution_id: str, at: str | int | None = None, fields: Sequence[str] | None = None
+        self, execution_id: str, at: str | int | None = None, *, fields: Sequence[str] | None = None
     ) -> dict[str, Any]:
         """`{executionId, version, state}` at a version; with `fields`, JSON Pointers, `fields: {pointer: value}` of those
         that there are, in the place of `state`. Raises NotFound; Unacceptable for an `at` or a pointer that is none.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from domain.errors import Unacceptable
 from domain.json import MAX_DEPTH
 from domain.problems import Problem
@@ -35,6 +37,25 @@ def checked(text: str, where: str, *, offset: int = 0) -> str:
             raise invalid(message, where, offset=offset + at)
         at = text.find("~", at + 1)
     return text
+
+
+def listed(text: str, where: str) -> list[str]:
+    """The pointers in a text: a comma in front of a `/` stands between two, any other is part of a key; or a JSON array.
+
+    Raises Unacceptable.
+    """
+    if text.startswith("["):
+        try:
+            return msgspec.json.decode(text, type=list[str])
+        except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+            raise invalid(f"This is no JSON array of pointers: {error}.", where) from error
+    found: list[str] = []
+    offset = 0
+    for part in text.split(",/"):
+        pointer = f"/{part}" if found else part
+        found.append(checked(pointer, where, offset=offset))
+        offset += len(pointer) + 1
+    return found
 
 
 def invalid(message: str, where: str, *, offset: int | None = None) -> Unacceptable:

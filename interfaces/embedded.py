@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Unpack, overload
 
+from application.explaining import BLAME_LIMIT
 from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT
 from application.measuring_path import PATH_LIMIT
 from application.measuring_timeline import TIMELINE_LIMIT
@@ -131,9 +132,13 @@ class Engine:
         """An execution as `GET /executions/{id}` shows it. Raises NotFound."""
         return self._service.queries.execution(execution_id)
 
-    def state(self, execution_id: str, at: str | int | None = None) -> dict[str, Any]:
-        """`{executionId, version, state}` at a version (default: the newest). Raises NotFound or Unacceptable."""
-        return self._service.queries.state(execution_id, None if at is None else str(at))
+    def state(
+        self, execution_id: str, at: str | int | None = None, *, fields: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """`{executionId, version, state}` at a version (default: the newest); with `fields`, JSON Pointers,
+        `fields: {pointer: value}` of those that there are, in the place of `state`. Raises NotFound or Unacceptable.
+        """
+        return self._service.queries.state(execution_id, at, fields=fields)
 
     def definition_of(self, execution_id: str) -> dict[str, Any]:
         """The definition that an execution runs, as it was given. Raises NotFound."""
@@ -241,6 +246,35 @@ class Engine:
     def preview_fork(self, execution_id: str, **options: Unpack[ForkOptions]) -> dict[str, Any]:
         """What a fork would begin with, and what of this execution, behind the cut, would run again."""
         return self._service.queries.forks.preview(fork_of(execution_id, options))
+
+    # Time travel: explain
+
+    def diff(self, execution_id: str, from_: str | int | None = None, to: str | int | None = None) -> dict[str, Any]:
+        """What leads from the state at one version (the first) to that at another (the newest), and which event made
+        each change: `{from, to, patch, changes}`.
+        """
+        return self._service.queries.diff(execution_id, from_, to)
+
+    def blame(
+        self, execution_id: str, pointer: str, at: str | int | None = None, *, limit: int = BLAME_LIMIT
+    ) -> dict[str, Any]:
+        """Who last wrote what is at a pointer, and who did before: `{pointer, at, value, written, earlier, next}`, `next`
+        being the version to ask at for the rest, or null.
+        """
+        return self._service.queries.blame(execution_id, pointer, at, limit=limit)
+
+    def step(
+        self,
+        execution_id: str,
+        at: str | int | None = None,
+        *,
+        dir: Literal["back", "forward"] = "back",
+        by: str = "event",
+    ) -> dict[str, Any]:
+        """The nearest `event`, `node`, `visit`, `error` or `write:/pointer` before a version, or behind it:
+        `{version, event}`, both null where there is none.
+        """
+        return self._service.queries.step(execution_id, at, dir=dir, by=by)
 
     # Time travel: measure
 

@@ -1,4 +1,4 @@
-"""`ls`, `show`, `events`, `state` and `nodes`: what can be read, from a server or from a store."""
+"""`ls`, `show`, `events` and `nodes`: what can be read, from a server or from a store."""
 
 from __future__ import annotations
 
@@ -94,26 +94,6 @@ def events(
     print_events(page["items"])
     if page["next"]:
         click.echo(f"There are more: --after {page['next']}", err=True)
-
-
-@click.command()
-@click.argument("execution_id", metavar="ID")
-@click.option("--at", metavar="VERSION", help="17, head~3, or a time such as 2026-11-22T10:00:00Z.")
-@json_option
-@place_options
-def state(place: Place, execution_id: str, at: str | None, as_json: bool) -> None:
-    """Print the state of an execution, at any version.
-
-    With --json it is in an object that says which version it is.
-    """
-    from interfaces.cli.sources import reading
-    from interfaces.cli.tables import print_json
-
-    with reading(place) as source:
-        found = source.state(execution_id, at)
-    if not as_json:
-        click.echo(f"{found['executionId']} at version {found['version']}", err=True)
-    print_json(found if as_json else found["state"])
 
 
 @click.command()

@@ -21,6 +21,8 @@ WAITING: Final = 6
 UNAVAILABLE: Final = 7
 INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells have it."""
+MISUSED: Final = frozenset({"INVALID_VERSION", "INVALID_POINTER", "INVALID_PARAMETER"})
+"""Codes of refusals of what an option or argument says."""
 BROKEN_PIPE: Final = 141
 """128 and the number of SIGPIPE."""
 
@@ -99,6 +101,8 @@ def code_of(error: ClewError) -> int:
             return INVALID
         case NotFound():
             return NOT_FOUND
+        case Unacceptable() if error.code in MISUSED:
+            return USAGE
         case Refused() | Unacceptable() | VersionConflict():
             return CONFLICT
         case Unavailable() | StoreHeld() | StoreUnavailable():

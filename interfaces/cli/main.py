@@ -7,7 +7,18 @@ from pathlib import Path
 
 import click
 
-from interfaces.cli import acting, authoring, changing, definitions, executions, forking, measuring, publishing, service
+from interfaces.cli import (
+    acting,
+    authoring,
+    changing,
+    definitions,
+    executions,
+    explaining,
+    forking,
+    measuring,
+    publishing,
+    service,
+)
 from interfaces.cli.exits import EXPLANATION, Commands
 from interfaces.cli.options import STORE_HELP, Place, config_option
 
@@ -48,11 +59,13 @@ for command in (
     executions.ls,
     executions.show,
     executions.events,
-    executions.state,
+    explaining.state,
+    explaining.diff,
+    explaining.blame,
+    explaining.step,
     measuring.timeline,
     measuring.metrics,
     measuring.probe,
-    measuring.diff,
     measuring.lineage,
     forking.fork,
     acting.resume,

@@ -1,4 +1,4 @@
-"""`timeline`, `metrics`, `lineage`, `probe`, and `diff` of two executions: what is measured from a log."""
+"""`timeline`, `metrics`, `lineage` and `probe`: what is measured from a log."""
 
 from __future__ import annotations
 
@@ -106,22 +106,3 @@ def probe(
     with reading(place) as source:
         for line in source.probe(execution_id, expr, every=every, from_=from_, to=to):
             click.echo(probed(line, as_json=as_json))
-
-
-@click.command()
-@click.argument("left", metavar="LEFT")
-@click.argument("right", metavar="RIGHT")
-@json_option
-@place_options
-def diff(place: Place, left: str, right: str, as_json: bool) -> None:
-    """Compare two executions: where they first differ, where their ways part, and what differs in their states.
-
-    LEFT and RIGHT are ids, or ids with a version: ex_1@9, ex_1@head~3.
-    """
-    from interfaces.cli.charts import print_comparison
-    from interfaces.cli.sources import reading
-    from interfaces.cli.tables import print_json
-
-    with reading(place) as source:
-        found = source.compare(left, right)
-    (print_json if as_json else print_comparison)(found)

@@ -26,8 +26,27 @@ class Source(Protocol):
         """One execution."""
         ...
 
-    def state(self, execution_id: str, at: str | None = None) -> dict[str, Any]:
-        """Its state at a version."""
+    def state(self, execution_id: str, at: str | None = None, *, fields: Sequence[str] | None = None) -> dict[str, Any]:
+        """Its state at a version, or parts of it."""
+        ...
+
+    def diff(self, execution_id: str, from_: str | None = None, to: str | None = None) -> dict[str, Any]:
+        """What has changed between two of its versions."""
+        ...
+
+    def blame(self, execution_id: str, pointer: str, at: str | None = None, *, limit: int = 100) -> dict[str, Any]:
+        """Who wrote what is at a pointer."""
+        ...
+
+    def step(
+        self,
+        execution_id: str,
+        at: str | None = None,
+        *,
+        dir: Literal["back", "forward"] = "back",
+        by: str = "event",
+    ) -> dict[str, Any]:
+        """The next event of a kind, or the one before."""
         ...
 
     def events(

@@ -56,8 +56,8 @@ def print_executions(items: Iterable[Mapping[str, Any]]) -> None:
             f"{plain(item['workflowId'])} {plain(item['workflowVersion'])}",
             _status(item["status"]),
             str(item["version"]),
-            _time(item["startTime"]),
-            _time(item.get("endTime")),
+            wire_time(item["startTime"]),
+            wire_time(item.get("endTime")),
             plain(item.get("errorCode") or ""),
         )
     draw(table)
@@ -72,7 +72,7 @@ def print_workflows(items: Iterable[Mapping[str, Any]]) -> None:
             plain(item["workflowVersion"]),
             plain(item["publishedVersion"] or ""),
             str(item["executions"]),
-            _time(item["lastStart"]),
+            wire_time(item["lastStart"]),
         )
     draw(table)
 
@@ -83,7 +83,7 @@ def print_versions(items: Iterable[Mapping[str, Any]]) -> None:
     for item in items:
         table.add_row(
             plain(item["workflowVersion"]),
-            _time(item["publishTime"]),
+            wire_time(item["publishTime"]),
             plain(item["actor"] or ""),
             plain(item["name"]),
             plain(item["definitionHash"]),
@@ -100,7 +100,7 @@ def print_events(items: Sequence[Mapping[str, Any]]) -> None:
         style = EVENT_STYLES.get(str(event["type"]), "")
         table.add_row(
             str(event["version"]),
-            _time(event["time"]),
+            wire_time(event["time"]),
             Text(plain(event["type"]), style=style),
             *([plain(event.get("branch", ""))] if branched else []),
             step_of(event, names),
@@ -117,10 +117,10 @@ def print_execution(execution: Mapping[str, Any]) -> None:
         ("workflow", f"{plain(execution['workflowId'])} {plain(execution['workflowVersion'])}"),
         ("status", _status(execution["status"])),
         ("version", str(execution["version"])),
-        ("started", _time(execution["startTime"])),
+        ("started", wire_time(execution["startTime"])),
     ]
     if execution.get("endTime"):
-        rows.append(("ended", _time(execution["endTime"])))
+        rows.append(("ended", wire_time(execution["endTime"])))
     if execution.get("currentStep"):
         rows.append(("step", f"{plain(execution['currentStep'])}  {plain(execution.get('currentAddress') or '')}"))
     rows += [("branch", _branch(branch)) for branch in execution.get("branches") or () if branch["branch"]]
@@ -171,8 +171,8 @@ def _status(status: str) -> Text:
     return Text(plain(status), style=STATUS_STYLES.get(status, ""))
 
 
-def _time(time: str | None) -> str:
-    """A wire time to the millisecond."""
+def wire_time(time: str | None) -> str:
+    """A time that was on the wire, to the millisecond."""
     return time[:WIRE_TIME].replace("T", " ") if time else ""
 
 

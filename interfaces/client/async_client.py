@@ -148,9 +148,14 @@ class AsyncClient:
         """An execution as it is now."""
         return await self._ask(operations.execution(execution_id))
 
-    async def state(self, execution_id: str, at: str | int | None = None) -> dict[str, Any]:
-        """`{executionId, version, state}` at a version: `17`, `head~3`, a time ending in `Z`; None: the newest."""
-        return await self._ask(operations.state(execution_id, at))
+    async def state(
+        self, execution_id: str, at: str | int | None = None, *, fields: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """`{executionId, version, state}` at a version: `17`, `head~3`, a time ending in `Z`, `node:/address@visit`,
+        `mark:name`, `walk:2/head`; None: the newest. With `fields`, JSON Pointers, `fields: {pointer: value}` of those that
+        there are, in the place of `state`.
+        """
+        return await self._ask(operations.state(execution_id, at, fields))
 
     async def definition_of(self, execution_id: str) -> dict[str, Any]:
         """The definition that an execution runs, as it was given."""
@@ -386,6 +391,37 @@ class AsyncClient:
     async def snapshots(self, execution_id: str) -> dict[str, Any]:
         """The versions that have a name: `{items: [{name, version, time, actor, reason, address?}]}`."""
         return await self._ask(operations.snapshots(execution_id))
+
+    # Time travel: explain
+
+    async def diff(
+        self, execution_id: str, from_: str | int | None = None, to: str | int | None = None
+    ) -> dict[str, Any]:
+        """What leads from the state at one version (the first) to that at another (the newest), and which event made
+        each change: `{from, to, patch, changes}`.
+        """
+        return await self._ask(operations.diff(execution_id, from_, to))
+
+    async def blame(
+        self, execution_id: str, pointer: str, at: str | int | None = None, *, limit: int | None = None
+    ) -> dict[str, Any]:
+        """Who last wrote what is at a pointer, and who did before: `{pointer, at, value, written, earlier, next}`, `next`
+        being the version to ask at for the rest, or null.
+        """
+        return await self._ask(operations.blame(execution_id, pointer, at, limit=limit))
+
+    async def step(
+        self,
+        execution_id: str,
+        at: str | int | None = None,
+        *,
+        dir: Literal["back", "forward"] = "back",
+        by: str = "event",
+    ) -> dict[str, Any]:
+        """The nearest `event`, `node`, `visit`, `error` or `write:/pointer` before a version, or behind it:
+        `{version, event}`, both null where there is none.
+        """
+        return await self._ask(operations.step(execution_id, at, dir=dir, by=by))
 
     # Time travel: measure
 

@@ -25,6 +25,7 @@ from interfaces.client.requests import KEY, Answer, Call, Request
 from interfaces.forks import ForkOptions, fork_body
 
 Object = dict[str, Any]
+Direction = Literal["back", "forward"]
 OnConflict = Literal["fail", "use"]
 Order = Literal["asc", "desc"]
 Assume = Mapping[str, Mapping[str, Any]] | Literal["recorded"]
@@ -215,9 +216,9 @@ def execution(execution_id: str, *, wait_s: int = 0) -> Call[Object]:
     return question(of(execution_id), wait_s=wait_s)
 
 
-def state(execution_id: str, at: str | int | None) -> Call[Object]:
-    """The state at a version."""
-    return question(of(execution_id, "state"), {"at": at})
+def state(execution_id: str, at: str | int | None, fields: Sequence[str] | None) -> Call[Object]:
+    """The state at a version, or parts of it. Commas may be in the pointers, and so these go as an array."""
+    return question(of(execution_id, "state"), {"at": at, "fields": _array(fields) if fields is not None else None})
 
 
 def definition_of(execution_id: str) -> Call[Object]:
@@ -383,6 +384,28 @@ def snapshot(execution_id: str, name: str, *, reason: str, key: str | None, if_v
 def snapshots(execution_id: str) -> Call[Object]:
     """The versions that have a name."""
     return question(of(execution_id, "snapshots"))
+
+
+# Time travel: explain
+
+
+def diff(execution_id: str, from_: str | int | None, to: str | int | None) -> Call[Object]:
+    """What has changed between two versions."""
+    return question(of(execution_id, "diff"), {"from": from_, "to": to})
+
+
+def blame(execution_id: str, pointer: str, at: str | int | None, *, limit: int | None) -> Call[Object]:
+    """Who wrote what is at a pointer."""
+    return question(of(execution_id, "blame"), {"pointer": pointer, "at": at, "limit": limit})
+
+
+def step(execution_id: str, at: str | int | None, *, dir: Direction, by: str) -> Call[Object]:
+    """The next event of a kind, or the one before."""
+    return question(of(execution_id, "step"), {"at": at, "dir": dir, "by": by})
+
+
+def _array(texts: Sequence[str]) -> str:
+    return msgspec.json.encode(list(texts)).decode()
 
 
 # Time travel: measure

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from application.queries import MAX_PAGE
 from domain.json import digest
 from interfaces.http import headers
-from interfaces.http.api import ASK_AGAIN, FOREVER, Api, json_response, lists_shown, tagged
+from interfaces.http.api import ASK_AGAIN, Api, json_response, lists_shown, tagged
 from interfaces.http.parameters import Parameter, read
 from interfaces.http.waits import applied, look_on
 
@@ -26,9 +26,6 @@ LIST_PARAMETERS: Final = (
     Parameter(name="workflow", description="Only executions of this workflow."),
     LIMIT,
     Parameter(name="cursor", description="Where the page begins: `next` of the page before."),
-)
-STATE_PARAMETERS: Final = (
-    Parameter(name="at", description="The version: `17`, `head`, `head~3`, or a time ending in `Z`. Default: head."),
 )
 LINEAGE: Final = Parameter(
     name="lineage",
@@ -66,13 +63,6 @@ async def one(request: Request, api: Api) -> Response:
         await look_on(api, execution_id, wait_s)
         body = await run_in_threadpool(api.service.queries.execution, execution_id)
     return _versioned(request, body, ASK_AGAIN, applied(wait_s))
-
-
-async def state(request: Request, api: Api) -> Response:
-    """The state at a version."""
-    at = read(request.query_params, STATE_PARAMETERS)["at"]
-    body = await run_in_threadpool(api.service.queries.state, request.path_params["id"], at)
-    return _versioned(request, body, FOREVER if at is not None and at.isdecimal() else ASK_AGAIN)
 
 
 async def definition(request: Request, api: Api) -> Response:
