@@ -90,6 +90,8 @@ class Place(msgspec.Struct, frozen=True):
 
 def parse(text: str) -> Place:
     """The place that is named. Raises ValueError, with a sentence for a person, for a text that names none."""
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("half a character is none.")
     if inside := WALK.fullmatch(text):
         return Place(_spot(inside[2]), int(inside[1]))
     if text.startswith("walk:"):
@@ -325,4 +327,5 @@ def _visit_of(event: object) -> int:
 
 def cut(text: str) -> str:
     """What was given, as messages show it."""
+    text = text.encode(errors="replace").decode()
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

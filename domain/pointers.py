@@ -28,6 +28,8 @@ def checked(text: str, where: str, *, offset: int = 0) -> str:
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
     if len(text) > LONGEST or text.count("/") > DEEPEST:
         raise invalid(f"A pointer has at most {LONGEST:,} characters and {DEEPEST} parts; this one has more.", where)
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise invalid("Half a character is none: no key has it.", where)
     if text and not text.startswith("/"):
         raise invalid(f"{shown} is no JSON Pointer: it begins with `/`, as in /{shown}.", where, offset=offset)
     at = text.find("~")

@@ -235,3 +235,25 @@ def test_going_back_editing_and_naming(client: Client) -> None:
     client.rollback(name, "mark:two", key="once")
     assert client.rollback(name, "mark:two", key="once").replayed
     assert client.state(name)["state"] == {"n": 2}
+
+
+def test_an_execution_is_explained(client: Client) -> None:
+    """Parts of a state at a visit, what has changed, who wrote it, and where to look next."""
+    execution = client.run(COUNTING, initial_state={"n": 0, "upto": 2, "a,": {"b": None}})
+    name = execution["executionId"]
+    setter = "/workflow/0/while.../do?/$.n"
+    assert client.state(name, f"node:{setter}@1", fields=["/n", "/a,/b", "/nowhere"])["fields"] == {
+        "/n": 1,
+        "/a,/b": None,
+    }
+    assert client.state(name, fields=[])["fields"] == {}
+    assert client.state(name, fields=[""])["fields"][""] == execution["finalState"]
+    written = client.blame(name, "/n")["written"]
+    assert (written["address"], written["old"], written["value"]) == (setter, 1, 2)
+    assert client.blame(name, "/n", written["version"] - 1, limit=0)["value"] == 1
+    changes = {each["pointer"]: each["version"] for each in client.diff(name, 1, "head")["changes"]}
+    assert changes["/n"] == written["version"] == client.step(name, by="write:/n")["version"]
+    assert client.step(name, 1, dir="forward")["version"] == 2
+    with pytest.raises(Unacceptable, match="is no JSON Pointer") as caught:
+        client.blame(name, "n")
+    assert caught.value.code == "INVALID_POINTER"

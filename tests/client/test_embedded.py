@@ -75,3 +75,24 @@ def test_going_back_editing_and_naming() -> None:
         for patch in ([{"op": "add", "path": "/n", "value": {1}}], [{"op": "add", "path": "n", "value": 1}]):
             with pytest.raises(Unacceptable):
                 engine.edit(name, patch)
+
+
+def test_an_execution_is_explained() -> None:
+    """As over HTTP; a text that no answer could hold is refused like any other that is wrong."""
+    with Engine() as engine:
+        steps = [{"$.n": 1}, {"$.n": 2}]
+        name = engine.run({**HELLO, "workflow": steps, "initialState": {"n": 0}})["executionId"]
+        assert engine.state(name, "node:/workflow/0/$.n", fields=["/n"])["fields"] == {"/n": 1}
+        assert [op.value for op in engine.diff(name)["patch"]] == [2]
+        written = engine.blame(name, "/n")["written"]
+        assert (written["old"], written["value"]) == (1, 2)
+        assert engine.step(name, by="write:/n")["version"] == written["version"]
+        asks: list[Callable[[], object]] = [
+            lambda: engine.state(name, "mark:\ud800"),
+            lambda: engine.state(name, fields=["/\ud800"]),
+            lambda: engine.blame(name, "/\ud800"),
+            lambda: engine.step(name, by="write:/\ud800"),
+        ]
+        for ask in asks:
+            with pytest.raises(Unacceptable, match="alf a character"):
+                ask()

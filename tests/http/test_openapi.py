@@ -54,7 +54,7 @@ def test_every_get_answers_with_a_described_status(http: TestClient, document: d
     http.post("/workflows", json={"definition": described, "executionId": "described"})
     http.put("/workflows/described/versions/1.0.0", json=described)
     names = {"{id}": "described", "{nodeId}": "empty", "{workflowId}": "described", "{version}": "1.0.0"}
-    asked = {"left": "described", "right": "described@1", "expr": "1 + 1"}
+    asked = {"left": "described", "right": "described@1", "expr": "1 + 1", "pointer": "/n"}
     for path, methods in document["paths"].items():
         if "get" in methods:
             needed = [
