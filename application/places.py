@@ -274,7 +274,8 @@ class Places:
         if not within:  # the fold has them all
             version = head.marks.get(name, 0)
             there = self._log.read(head.id, after=version - 1, limit=1) if version else []
-            return there[0] if there and isinstance(there[0].event, SnapshotTaken) else None
+            taken_there = there[0].event if there else None
+            return there[0] if isinstance(taken_there, SnapshotTaken) and taken_there.name == name else None
         texts = [[quoted("name", name)]]
         taken = self._searches.newest(
             head.id,

@@ -46,7 +46,7 @@ class WriterBody(Body, frozen=True, kw_only=True):
     actor: str | UnsetType = UNSET
 
 
-class ChangeBody(WriterBody, frozen=True, kw_only=True):
+class StateChangeBody(WriterBody, frozen=True, kw_only=True):
     """What is different at a pointer, and the event that made it so: the last one in between that wrote it.
 
     `old` is what there was at `from`, `new` what there is at `to`; what was not or is not there is left out.
@@ -66,7 +66,7 @@ class DiffBody(Body, frozen=True, kw_only=True):
     from_: int = msgspec.field(name="from")
     to: int
     patch: list[OpBody]
-    changes: list[ChangeBody]
+    changes: list[StateChangeBody]
 
 
 class WriteBody(WriterBody, frozen=True, kw_only=True):

@@ -159,3 +159,25 @@ def test_nobody_is_explained(http: TestClient) -> None:
     """404 for an execution that there is not."""
     for question in ("state", "diff", "blame?pointer=/a", "step"):
         refused(http.get(f"/executions/nobody/{question}"), 404, "NOT_FOUND")
+
+
+def test_what_people_did_is_explained(http: TestClient) -> None:
+    """An edit, a rollback and a fork write like a step does, with whoever asked for it; a fork begins with its base."""
+    name = submit(http, {"$.n": 1}, {"signal": {"name": "go"}}, initialState={"n": 0, "m": 0})["executionId"]
+    path, actor = f"/executions/{name}", {"Clew-Actor": "ann"}
+    edit = [{"op": "replace", "path": "/n", "value": 5}]
+    assert http.patch(f"{path}/state", json=edit, headers=actor).status_code == 200
+    told = asked(http, f"{path}/blame", pointer="/n")
+    assert (told["written"]["type"], told["written"]["actor"], told["written"]["old"]) == ("StateEdited", "ann", 1)
+    assert http.post(f"{path}/rollback", json={"to": "start"}, headers=actor).status_code == 202
+    http.get(path, headers={"Prefer": "wait=5"})
+    back = asked(http, f"{path}/blame", pointer="/n", at="walk:2/start")
+    assert (back["written"]["type"], back["written"]["old"], back["value"]) == ("RolledBack", 5, 0)
+    assert asked(http, f"{path}/diff", from_="walk:1/head", to="walk:2/start")["changes"][0]["type"] == "RolledBack"
+    forked = http.post(f"{path}/forks", json={"at": "walk:1/head", "patch": edit[:0]}, headers=actor)
+    assert forked.status_code == 201, forked.text
+    fork = f"/executions/{forked.json()['executionId']}"
+    http.get(fork, headers={"Prefer": "wait=5"})
+    begun = asked(http, f"{fork}/blame", pointer="/m", at="start")
+    assert (begun["value"], begun["written"]["type"], begun["earlier"]) == (0, "ExecutionForked", [])
+    assert asked(http, f"{fork}/blame", pointer="/nowhere")["written"] is None
