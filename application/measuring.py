@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from application.comparing import Comparison, Side
 from application.folds import Folds
@@ -19,7 +19,16 @@ from domain import json
 from domain.durations import iso
 from domain.errors import Unacceptable
 from domain.execution import Execution
+from domain.problems import Problem
 from domain.program import Program
+
+
+class VersionAt(Protocol):
+    """The version that `at` names; `where` is the parameter that it was given as, for the place of a problem."""
+
+    def __call__(self, head: Execution, at: str, *, where: str = "?at") -> int:
+        """Raises Unacceptable."""
+        ...
 
 
 class Measures:
@@ -35,7 +44,7 @@ class Measures:
         nodes: Nodes,
         *,
         program_of: Callable[[Execution], Program | None],
-        version_at: Callable[[Execution, str], int],
+        version_at: VersionAt,
     ) -> None:
         self._log = log
         self._folds = folds
@@ -108,11 +117,12 @@ class Measures:
     ) -> Iterator[list[dict[str, Any]]]:
         """The lines of a probe, some at a time. Raises Unacceptable at once for an expression or a version that is none."""
         expression = compiled_probe(expr)
-        begins = self._version_at(head, first) if first is not None else 1
-        ends = self._version_at(head, last) if last is not None else head.version
+        begins = self._version_at(head, first, where="?from") if first is not None else 1
+        ends = self._version_at(head, last, where="?to") if last is not None else head.version
         if begins > ends:
             message = f"from={first} is version {begins}, and to={last or 'head'} is before that: {ends}."
-            raise Unacceptable(message, code="INVALID_VERSION", details={"head": head.version})
+            problem = Problem(code="INVALID_VERSION", path="?from", message=message)
+            raise Unacceptable(message, code=problem.code, details=[problem])
         return Probe(self._folds, head.id, expression, every=every).lines(begins, ends)
 
     def compare(self, left: Execution, right: Execution) -> dict[str, Any]:

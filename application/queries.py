@@ -346,13 +346,13 @@ class Queries:
         """Two executions, each `ID` or `ID@VERSION`: where they first differ, where their ways part, and the patch from
         the state of the one to that of the other. Raises NotFound or Unacceptable.
         """
-        return self._measures.compare(self._named(left), self._named(right))
+        return self._measures.compare(self._named(left, "?left"), self._named(right, "?right"))
 
-    def _named(self, name: str) -> Execution:
-        """The execution that `ID` or `ID@VERSION` names."""
+    def _named(self, name: str, where: str) -> Execution:
+        """The execution that `ID` or `ID@VERSION` names, given as the parameter `where`."""
         execution_id, _, at = name.partition("@")
         head = self.fold(execution_id)
-        version = self.version_at(head, at) if at else head.version
+        version = self.version_at(head, at, where=where) if at else head.version
         return head if version == head.version else self._folds.load(execution_id, upto=version)
 
     def _describe(self, listing: NodeListing) -> dict[str, Any]:

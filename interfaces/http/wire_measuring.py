@@ -245,7 +245,7 @@ class ComparedVisitBody(VisitBody, frozen=True, kw_only=True):
     patch: list[dict[str, Any]]
 
 
-class DivergenceBody(Body, frozen=True, kw_only=True):
+class DifferenceBody(Body, frozen=True, kw_only=True):
     """A visit that came out differently, or (`step`) two different ones at the same point of the same branch."""
 
     address: str
@@ -274,8 +274,8 @@ class ComparisonBody(Body, frozen=True, kw_only=True):
     right: ComparedBody
     same_definition: bool
     same: int
-    divergence: DivergenceBody | None
-    parting: DivergenceBody | None
+    divergence: DifferenceBody | None
+    parting: DifferenceBody | None
     ahead: AheadBody | None
     initial_patch: list[dict[str, Any]]
     patch: list[dict[str, Any]]

@@ -97,7 +97,8 @@ def test_what_can_not_be_asked(http: TestClient) -> None:
         code = "UNKNOWN_PARAMETER" if "upto" in params else "INVALID_PARAMETER"
         refused(http.get(f"{place}/probe", params=params), 422, code)
     for params in ({"from": "x"}, {"to": "999"}, {"from": "5", "to": "4"}):
-        refused(http.get(f"{place}/probe", params={"expr": "1", **params}), 422, "INVALID_VERSION")
+        error = refused(http.get(f"{place}/probe", params={"expr": "1", **params}), 422, "INVALID_VERSION")
+        assert error["details"][0]["path"] == f"?{next(iter(params))}"
     refused(http.get("/diff", params={"left": name}), 422, "INVALID_PARAMETER")
     refused(http.get("/diff", params={"left": name, "right": f"{name}@no"}), 422, "INVALID_VERSION")
     for what in ("timeline?limit=10001", "lineage?limit=1001", "lineage?depth=0"):
