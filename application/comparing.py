@@ -28,21 +28,47 @@ WAYS: Final = frozenset({"step", "status", "edge", "target"})
 _NOTHING: Final = sha256().digest()
 
 
-class Side(NamedTuple):
-    """One of the two: an execution at a version, the state that it began with, and what tells its visits."""
+class Stretch(NamedTuple):
+    """A part of a history: the events of an execution up to a version, and what tells its visits.
 
-    execution: Execution
-    initial_state: dict[str, Any]
+    `before` counts the events and `walks` the walks of the executions that it goes back to: a fork goes on in the walk
+    that its source was in.
+    """
+
+    execution_id: str
+    upto: int
+    before: int
+    walks: int
     times: VisitTimes
 
 
+class Side(NamedTuple):
+    """One of the two: an execution at a version, the state that its history began with, and that history: of what it was
+    forked off, up to there, and its own.
+    """
+
+    execution: Execution
+    initial_state: dict[str, Any]
+    stretches: tuple[Stretch, ...]
+
+
 class _Seen(NamedTuple):
-    """A visit that has ended, with digests of its output or error, and of what it wrote."""
+    """A visit that has ended, with digests of its output or error, and of what it wrote.
+
+    `place` is that of the event that ended it, in the whole history.
+    """
 
     visit: TimedVisit
+    stretch: Stretch
+    place: int
     output: bytes
     error: bytes
     patch: bytes
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """The walk, of the whole history, and the branch that it is in."""
+        return self.stretch.walks + self.visit.walk, self.visit.branch
 
 
 class _Pair(NamedTuple):
@@ -53,7 +79,7 @@ class _Pair(NamedTuple):
     @property
     def order(self) -> tuple[int, int]:
         """By when both knew how it came out."""
-        return self.left.visit.end_version or 0, self.right.visit.end_version or 0
+        return self.left.place, self.right.place
 
     @property
     def parts(self) -> bool:
@@ -64,39 +90,42 @@ class _Reading:
     """One side's visits that have ended and have no like yet, by (walk, branch), each in the order of the branch."""
 
     def __init__(self, log: EventLog, side: Side) -> None:
-        self._events = history(log, side.execution.id, upto=side.execution.version)
-        self._times = side.times
+        self._events = _events(log, side.stretches)
         self._hashes: dict[str, Any] = {}
         self.waiting: dict[tuple[int, str], deque[_Seen]] = {}
-        self.version = 0
+        self.place = 0
         self.is_at_end = False
         self.count = 0
 
     def read(self) -> Iterator[_Seen]:
         """The visits that the next events end, which are to be paired off at once; read them all."""
         for _ in range(PAGE):
-            recorded = next(self._events, None)
-            if recorded is None:
+            following = next(self._events, None)
+            if following is None:
                 self.is_at_end = True
                 return
-            self.version = recorded.version
-            for visit in self._take(recorded):
-                yield self._seen(visit, recorded.event)
+            stretch, recorded = following
+            self.place = stretch.before + recorded.version
+            for visit in self._take(stretch, recorded):
+                yield self._seen(visit, stretch, recorded)
 
-    def _take(self, recorded: Recorded) -> list[TimedVisit]:
+    def _take(self, stretch: Stretch, recorded: Recorded) -> list[TimedVisit]:
         event = recorded.event
         if isinstance(event, NodeStarted) and event.attempt == 1:
             self._hashes.pop(event.branch, None)
         elif isinstance(event, StateUpdated):
             self._hashes.setdefault(event.branch, sha256()).update(json.encode(event.patch))
-        return self._times.take(recorded)
+        return stretch.times.take(recorded)
 
-    def _seen(self, visit: TimedVisit, event: Any) -> _Seen:
+    def _seen(self, visit: TimedVisit, stretch: Stretch, recorded: Recorded) -> _Seen:
+        event = recorded.event
         written = self._hashes.pop(visit.branch, None)
         output = (event.output, event.output_at) if isinstance(event, EdgeTaken) else None
         error = event.error.as_json() if isinstance(event, NodeFailed) else None
         return _Seen(
             visit,
+            stretch,
+            stretch.before + recorded.version,
             sha256(json.encode(_plain(output))).digest(),
             sha256(json.encode(error)).digest(),
             written.digest() if written is not None else _NOTHING,
@@ -104,14 +133,13 @@ class _Reading:
 
     def like(self, seen: _Seen) -> _Seen | None:
         """The oldest of the same branch that waits for its like, taken away."""
-        key = (seen.visit.walk, seen.visit.branch)
-        found = self.waiting.get(key)
+        found = self.waiting.get(seen.key)
         if not found:
             return None
         self.count -= 1
         first = found.popleft()
         if not found:
-            del self.waiting[key]
+            del self.waiting[seen.key]
         return first
 
     def keep(self, seen: _Seen) -> None:
@@ -123,12 +151,12 @@ class _Reading:
                 "compared. Compare earlier versions (ID@VERSION)."
             )
             raise Unacceptable(message)
-        self.waiting.setdefault((seen.visit.walk, seen.visit.branch), deque()).append(seen)
+        self.waiting.setdefault(seen.key, deque()).append(seen)
 
     def oldest(self) -> _Seen | None:
         """The one of those without a like that ended first."""
         heads = [each[0] for each in self.waiting.values()]
-        return min(heads, key=lambda seen: seen.visit.end_version or 0, default=None)
+        return min(heads, key=lambda seen: seen.place, default=None)
 
 
 class Comparison:
@@ -162,7 +190,7 @@ class Comparison:
     def _pair_off(self) -> None:
         left, right = self._readings
         while not (left.is_at_end and right.is_at_end) and not self._is_settled():
-            behind = left if (left.version <= right.version and not left.is_at_end) or right.is_at_end else right
+            behind = left if (left.place <= right.place and not left.is_at_end) or right.is_at_end else right
             other = right if behind is left else left
             for seen in behind.read():
                 like = other.like(seen)
@@ -178,8 +206,8 @@ class Comparison:
             return False
         at = parting.order
         return all(
-            reading.version >= version and not any(_ended_before(head, version) for head in reading.waiting.values())
-            for reading, version in zip(self._readings, at, strict=True)
+            reading.place >= place and not any(heads[0].place < place for heads in reading.waiting.values())
+            for reading, place in zip(self._readings, at, strict=True)
         )
 
     def _look_at(self, left: _Seen, right: _Seen) -> None:
@@ -205,18 +233,23 @@ class Comparison:
         return {
             "address": pair.left.visit.address,
             "differences": list(pair.differences),
-            "left": self._visit(self._left, pair.left.visit),
-            "right": self._visit(self._right, pair.right.visit),
+            "left": self._visit(pair.left),
+            "right": self._visit(pair.right),
         }
 
-    def _visit(self, side: Side, visit: TimedVisit) -> dict[str, Any]:
+    def _visit(self, seen: _Seen) -> dict[str, Any]:
         """A visit with its values: what it wrote, and what went along its edge, or its error."""
+        visit, execution_id = seen.visit, seen.stretch.execution_id
         wrote: list[Op] = []
         last: tuple[Op, ...] = ()
-        described: dict[str, Any] = {**describe_visit(visit), "target": visit.target, "output": None, "error": None}
-        for recorded in history(
-            self._log, side.execution.id, after=visit.version, upto=visit.end_version or visit.version
-        ):
+        described: dict[str, Any] = {
+            **describe_visit(visit),
+            "executionId": execution_id,
+            "target": visit.target,
+            "output": None,
+            "error": None,
+        }
+        for recorded in history(self._log, execution_id, after=visit.version, upto=visit.end_version or visit.version):
             event = recorded.event
             if getattr(event, "branch", None) != visit.branch:
                 continue
@@ -247,8 +280,10 @@ def _plain(value: Any) -> Any:
     return None if value is msgspec.UNSET else value
 
 
-def _ended_before(waiting: deque[_Seen], version: int) -> bool:
-    return (waiting[0].visit.end_version or 0) < version
+def _events(log: EventLog, stretches: tuple[Stretch, ...]) -> Iterator[tuple[Stretch, Recorded]]:
+    for stretch in stretches:
+        for recorded in history(log, stretch.execution_id, upto=stretch.upto):
+            yield stretch, recorded
 
 
 def _differences(left: _Seen, right: _Seen) -> tuple[Difference, ...]:

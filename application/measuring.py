@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from application.comparing import Comparison, Side
+from msgspec.structs import replace
+
+from application.ancestry import parts_of
+from application.comparing import Comparison, Side, Stretch
 from application.folds import Folds
 from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT, Lineage
 from application.measuring_metrics import Metrics
@@ -130,7 +133,14 @@ class Measures:
         return Comparison(self._log, self._side(left), self._side(right)).told()
 
     def _side(self, execution: Execution) -> Side:
-        return Side(execution, self._folds.load(execution.id, upto=1).state, self._times(execution))
+        *sources, own = parts_of(self._log, execution.id)
+        stretches: list[Stretch] = []
+        walks = 0
+        for part in (*sources, replace(own, upto=execution.version)):
+            end = self._folds.load(part.execution, upto=part.upto)
+            stretches.append(Stretch(part.execution, part.upto, part.before, walks, self._times(end)))
+            walks += end.walk - 1
+        return Side(execution, self._folds.load(stretches[0].execution_id, upto=1).state, tuple(stretches))
 
     def _times(self, head: Execution, *, after: int = 0, most: int | None = None) -> VisitTimes:
         program = self._program_of(head)

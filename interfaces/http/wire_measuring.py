@@ -237,8 +237,12 @@ class ComparedBody(Body, frozen=True, kw_only=True):
 
 
 class ComparedVisitBody(VisitBody, frozen=True, kw_only=True):
-    """A visit with what came of it: what went along its edge, or its error, and everything that it wrote."""
+    """A visit with what came of it: what went along its edge, or its error, and everything that it wrote.
 
+    It is in the history of `executionId`: the one that is compared, or one that this was forked off.
+    """
+
+    execution_id: str
     target: str | None
     output: Any
     error: dict[str, Any] | None
@@ -264,6 +268,8 @@ class AheadBody(Body, frozen=True, kw_only=True):
 
 class ComparisonBody(Body, frozen=True, kw_only=True):
     """Two executions side by side. Visits are alike by walk, address and pass, in each branch one after the other.
+
+    The history of a fork is that of its source, up to where it was forked off, and its own.
 
     `same` counts those that came out alike before the ways part. `divergence` is the first that did not, in anything;
     `parting` the first after which the two went different ways. The patches lead from the left to the right: from the one
