@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -48,13 +48,14 @@ class Measures:
         *,
         program_of: Callable[[Execution], Program | None],
         version_at: VersionAt,
+        forks_of: Callable[[str], Iterable[str]],
     ) -> None:
         self._log = log
         self._folds = folds
         self._nodes = nodes
         self._program_of = program_of
         self._version_at = version_at
-        self._lineage = Lineage(log, folds)
+        self._lineage = Lineage(log, folds, forks_of)
 
     def timeline(self, head: Execution, *, after: int = 0, limit: int = TIMELINE_LIMIT) -> dict[str, Any]:
         """`{executionId, version, columns, next}`: the visits that began behind a version, at most about `limit`."""

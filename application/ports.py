@@ -238,10 +238,14 @@ class Views(ABC):
         *,
         status: Sequence[Status] = (),
         workflow: str | None = None,
+        source: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        """A page of executions, newest first. Raises Unacceptable for a cursor that it did not make."""
+        """A page of executions, newest first; those that were forked off `source`, if that is given.
+
+        Raises Unacceptable for a cursor that it did not make.
+        """
 
     @abstractmethod
     def workflows(self) -> list[dict[str, Any]]:

@@ -69,7 +69,9 @@ class Queries:
         self._breaker_of = breaker_of
         self._publications = Publications(log, programs, nodes)
         self._folds = folds or Folds(log)
-        self._measures = Measures(log, self._folds, nodes, program_of=self._program, version_at=self.version_at)
+        self._measures = Measures(
+            log, self._folds, nodes, program_of=self._program, version_at=self.version_at, forks_of=self._forks_of
+        )
         self._places = Places(log, self._folds)
         self._explanations = Explanations(
             log, self._folds, self._places, program_of=lambda execution: self._program(execution) or _NO_PROGRAM
@@ -347,6 +349,15 @@ class Queries:
         the state of the one to that of the other. Raises NotFound or Unacceptable.
         """
         return self._measures.compare(self._named(left, "?left"), self._named(right, "?right"))
+
+    def _forks_of(self, execution_id: str) -> Iterator[str]:
+        cursor = None
+        while True:
+            page = self._views.executions(source=execution_id, cursor=cursor)
+            yield from (row.execution_id for row in page.items)
+            cursor = page.next
+            if cursor is None:
+                return
 
     def _named(self, name: str, where: str) -> Execution:
         """The execution that `ID` or `ID@VERSION` names, given as the parameter `where`."""

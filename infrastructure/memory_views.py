@@ -58,6 +58,7 @@ class MemoryViews(Views):
         *,
         status: Sequence[Status] = (),
         workflow: str | None = None,
+        source: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
@@ -68,6 +69,7 @@ class MemoryViews(Views):
             for row in self._all()
             if (not status or row.status in status)
             and (workflow is None or row.workflow_id == workflow)
+            and (source is None or row.source == source)
             and (before is None or row.started_position < before)
         ]
         rows.sort(key=lambda row: row.started_position, reverse=True)

@@ -91,6 +91,7 @@ class PostgresViews(Views):
         *,
         status: Sequence[Status] = (),
         workflow: str | None = None,
+        source: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
@@ -101,6 +102,7 @@ class PostgresViews(Views):
             f"{self._address.schema}.executions",
             status=sorted(set(status)),
             workflow=None if workflow is None else stored(workflow),
+            source=source,
             before=before,
             mark=lambda name: f"%({name})s",
             same_workflow=f"{hashes} AND workflow_id = %(workflow)s",

@@ -76,6 +76,7 @@ class SqliteViews(Views):
         *,
         status: Sequence[Status] = (),
         workflow: str | None = None,
+        source: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
@@ -85,6 +86,7 @@ class SqliteViews(Views):
             "executions",
             status=sorted(set(status)),
             workflow=workflow,
+            source=source,
             before=before,
             mark=lambda name: f":{name}",
             same_workflow="workflow_id = :workflow",

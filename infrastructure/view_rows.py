@@ -11,7 +11,7 @@ from application.ports import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Raise it with any change to the tables or to what a row means: the views are then built anew."""
 COLUMNS: Final[Mapping[str, type]] = {
     "execution_id": str,
@@ -47,6 +47,7 @@ INDEXES: Final = (
     ("status", "started_position"),
     ("workflow_id", "started_position"),
     ("workflow_id", "status", "started_position"),
+    ("source", "started_position"),
 )
 """One for each way of filtering, each ending in the order of the list, so that a page is read and never sorted."""
 
@@ -68,6 +69,7 @@ def page_query(
     *,
     status: Sequence[str],
     workflow: str | None,
+    source: str | None,
     before: int | None,
     mark: Callable[[str], str],
     same_workflow: str,
@@ -82,6 +84,9 @@ def page_query(
     if workflow is not None:
         filters = [[*each, same_workflow] for each in filters]
         parameters["workflow"] = workflow
+    if source is not None:
+        filters = [[*each, f"source = {mark('source')}"] for each in filters]
+        parameters["source"] = source
     if before is not None:
         filters = [[*each, f"started_position < {mark('before')}"] for each in filters]
         parameters["before"] = before

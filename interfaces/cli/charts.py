@@ -129,7 +129,9 @@ def print_lineage(lineage: Mapping[str, Any]) -> None:
         below = _relative(ancestor)
         place = place.add(below) if place is not None else Tree(below)
         tree = tree or place
-    own = Text.assemble(_relative(lineage), ("  (this one)", "bold"))
+    source = next((each for each in lineage["ancestors"][-1:] if each["relation"] == "source"), None)
+    mark = f"  (this one, forked off at version {source['at']})" if source is not None else "  (this one)"
+    own = Text.assemble(_relative(lineage), (mark, "bold"))
     here = place.add(own) if place is not None else Tree(own)
     for walk in lineage["walks"][1:]:
         here.add(Text(_walk(walk), style="dim"))
@@ -139,7 +141,8 @@ def print_lineage(lineage: Mapping[str, Any]) -> None:
 
 def _grow(place: Tree, execution: Mapping[str, Any]) -> None:
     for each in execution["descendants"] or ():
-        where = f"{step_of(each)}, visit {each['visit']}, version {each['at']}: "
+        what = "fork" if each["relation"] == "fork" else f"{step_of(each)}, visit {each['visit']}"
+        where = f"{what}, version {each['at']}: "
         _grow(place.add(Text.assemble((where, "dim"), _relative(each))), each)
     if execution["next"] is not None:
         more = f"more: clew lineage {plain(execution['executionId'])} --after {execution['next']}"

@@ -180,24 +180,26 @@ class RelativeBody(Body, frozen=True, kw_only=True):
 
 
 class AncestorBody(RelativeBody, frozen=True, kw_only=True):
-    """What runs an execution as its child, by which visit of which step."""
+    """What runs an execution as its child, by which visit of which step; or what it was forked off, `at` which version."""
 
-    relation: Literal["parent"]
-    address: str
-    visit: int
+    relation: Literal["parent", "source"]
+    at: int | None
+    address: str | None
+    visit: int | None
 
 
 class DescendantBody(RelativeBody, frozen=True, kw_only=True):
-    """What an execution has begun, at which of its own versions (`at`), by which visit of which step, in which walk.
+    """What an execution has begun, or what was forked off it: at which of its versions (`at`), in which walk of it. A child
+    has the visit that runs it.
 
     `descendants` are null where nothing was looked for; `next` is the `after` for the rest of them.
     """
 
-    relation: Literal["child"]
+    relation: Literal["child", "fork"]
     at: int
     time: Time
-    address: str
-    visit: int
+    address: str | None
+    visit: int | None
     walk: int
     descendants: list[DescendantBody] | None
     next: int | None
@@ -208,7 +210,7 @@ class WalkBody(Body, frozen=True, kw_only=True):
 
     walk: int
     version: int
-    cause: Literal["start", "retry", "rollback"]
+    cause: Literal["start", "fork", "retry", "rollback"]
     time: Time
     to: int | UnsetType = UNSET
     name: str | UnsetType = UNSET

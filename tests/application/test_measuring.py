@@ -13,11 +13,14 @@ from application import measuring_path, probing
 from application.measuring_timeline import COLUMNS
 from application.ports import EventLog, Recorded
 from application.programs import Programs
+from application.projector import Projector
 from application.queries import Queries
 from application.reading import PAGE, load
+from application.requests import ForkRequest
 from domain.commands import Cancel, Retry, RollBack, Signal
 from domain.errors import ErrorInfo, NotFound, StepFailure, Unacceptable
 from domain.events import AnyEvent, ChildStarted, NodeStarted
+from domain.json_patch import read_operations
 from domain.limits import Limits
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
@@ -686,5 +689,71 @@ def test_two_that_are_too_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
             long = (await here.run(EACH, state={"n": 0, "list": [1] * 50})).id
             with pytest.raises(Unacceptable, match="too far apart"):
                 queries_of(here.log, nodes).compare(f"{short}@1", long)
+
+    run(test())
+
+
+async def forked(here: World, queries: Queries, execution_id: str, at: str, n: int | None = None) -> str:
+    """A fork that has come to rest; with another `n` in its state, if that is given."""
+    edit = [{"op": "replace", "path": "/n", "value": n}] if n is not None else []
+    plan = queries.forks.plan(ForkRequest(source=execution_id, at=at, operations=read_operations(edit)))
+    fork = (await here.engine.fork(plan)).execution_id
+    await here.settle(fork)
+    return fork
+
+
+def listed(queries: Queries, log: EventLog) -> None:
+    """Bring the lists up to the log."""
+    Projector(log, queries._views).catch_up()
+
+
+@pytest.mark.usefixtures("every_store")
+def test_forks_are_relations_too() -> None:
+    """Below what they were forked off, at the version that was, and with their source above; their first walk is a fork."""
+
+    async def test() -> None:
+        nodes = nodes_of(Script())
+        async with world(nodes) as here:
+            queries = queries_of(here.log, nodes)
+            source = (await here.run("a", {"$.x": "$.n"}, "b", state={"n": 1})).id
+            setter = rows(queries.timeline(source))[1]["version"]
+            first = await forked(here, queries, source, str(setter - 1), n=2)
+            second = await forked(here, queries, first, "head")
+            listed(queries, here.log)
+            tree = queries.lineage(source)
+            (below,) = tree["descendants"]
+            assert told(below, "relation", "executionId", "at", "walk") == ("fork", first, setter - 1, 1)
+            assert [each["executionId"] for each in below["descendants"]] == [second]
+            leaf = queries.lineage(second)
+            assert [told(each, "relation", "executionId") for each in leaf["ancestors"]] == [
+                ("source", source), ("source", first),
+            ]  # fmt: skip
+            assert leaf["walks"][0]["cause"] == "fork"
+            assert [row["step"] for row in rows(queries.timeline(first))] == ["", "b"]
+            assert [line["value"] for line in queries.probe(first, "$.x", every="change", from_="head")] == [2]
+
+    run(test())
+
+
+@pytest.mark.usefixtures("every_store")
+def test_a_fork_beside_its_source() -> None:
+    """What they share is alike; they differ where the fork's edit shows, and in nothing without one."""
+
+    async def test() -> None:
+        nodes = nodes_of(Script())
+        async with world(nodes) as here:
+            queries = queries_of(here.log, nodes)
+            source = (await here.run("a", {"$.x": "$.n"}, EACH, "b", state={"n": 1, "list": [1, 2]})).id
+            a, setter = rows(queries.timeline(source))[:2]
+            plain = await forked(here, queries, source, str(a["endVersion"]))
+            edited = await forked(here, queries, source, str(a["endVersion"]), n=2)
+            both = queries.compare(source, plain)
+            assert told(both, "divergence", "ahead", "patch", "same") == (None, None, [], 8)
+            both = queries.compare(source, edited)
+            assert told(both, "parting", "same", "initialPatch") == (None, 5, [])
+            assert both["divergence"]["address"] == setter["address"]
+            assert [both["divergence"][side]["executionId"] for side in ("left", "right")] == [source, edited]
+            assert {op["path"]: op["value"] for op in both["patch"]}["/x"] == 2
+            assert queries.compare(plain, edited)["divergence"]["address"] == setter["address"]
 
     run(test())

@@ -107,6 +107,16 @@ class ViewsContract(ABC):
         assert views.executions().items == (row(2), full)
         assert views.position() == 9
 
+    def test_forks_of_a_source(self, views: Views) -> None:
+        """Newest first, page by page; with the other filters too."""
+        forks = [replace(row(n, status="failed" if n % 2 else "running"), source="e1") for n in range(2, 7)]
+        views.put([row(1), *forks, replace(row(7), source="e2"), row(8)], 9)
+        page = views.executions(source="e1", limit=3)
+        assert ids(page.items) == ["e6", "e5", "e4"]
+        assert ids(views.executions(source="e1", limit=3, cursor=page.next).items) == ["e3", "e2"]
+        assert ids(views.executions(source="e1", status=("failed",), workflow="audit").items) == ["e5", "e3"]
+        assert views.executions(source="e8").items == ()
+
     def test_a_row_is_replaced(self, views: Views) -> None:
         """Whole: what was set is unset again."""
         views.put([replace(row(1), due=6, error_code="X", labels={"a": "b"})], 3)

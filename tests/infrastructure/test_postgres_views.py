@@ -34,15 +34,15 @@ def views(address: Address) -> Iterator[PostgresViews]:
 
 
 @pytest.mark.parametrize("status", [[], ["failed"], ["failed", "running"]])
-@pytest.mark.parametrize("workflow", [None, "audit"])
+@pytest.mark.parametrize(("workflow", "source"), [(None, None), ("audit", None), (None, "e1")])
 def test_no_list_scans_the_table(
-    views: PostgresViews, address: Address, status: list[str], workflow: str | None
+    views: PostgresViews, address: Address, status: list[str], workflow: str | None, source: str | None
 ) -> None:
     """Every way of filtering walks along an index in the order of the list, and no further than a page."""
     with postgres.connected() as connection:
         connection.execute(
-            f"INSERT INTO {address.schema}.executions (execution_id, workflow_id, status, started_position) "
-            "SELECT n, 'w' || n % 50, (ARRAY['running', 'failed', 'completed', 'paused'])[n % 4 + 1], n "
+            f"INSERT INTO {address.schema}.executions (execution_id, workflow_id, source, status, started_position) "
+            "SELECT n, 'w' || n % 50, 'e' || n % 50, (ARRAY['running', 'failed', 'completed', 'paused'])[n % 4 + 1], n "
             "FROM generate_series(1, 20000) AS n; "
             f"ANALYZE {address.schema}.executions"
         )
@@ -50,6 +50,7 @@ def test_no_list_scans_the_table(
         f"{address.schema}.executions",
         status=status,
         workflow=workflow,
+        source=source,
         before=15_000,
         mark=lambda name: f"%({name})s",
         same_workflow=f"{hashed('workflow_id')} = {hashed('%(workflow)s::text')} AND workflow_id = %(workflow)s",

@@ -40,13 +40,16 @@ def test_the_writer_leaves_syncing_to_checkpoints(views: SqliteViews) -> None:
 
 
 @pytest.mark.parametrize("status", [[], ["failed"], ["failed", "running"]])
-@pytest.mark.parametrize("workflow", [None, "audit"])
-def test_no_list_scans_or_sorts_the_table(views: SqliteViews, status: list[str], workflow: str | None) -> None:
+@pytest.mark.parametrize(("workflow", "source"), [(None, None), ("audit", None), (None, "e1")])
+def test_no_list_scans_or_sorts_the_table(
+    views: SqliteViews, status: list[str], workflow: str | None, source: str | None
+) -> None:
     """Every way of filtering walks along an index; only rows of pages are sorted."""
     sql, parameters = page_query(
         "executions",
         status=status,
         workflow=workflow,
+        source=source,
         before=7,
         mark=lambda name: f":{name}",
         same_workflow="workflow_id = :workflow",
