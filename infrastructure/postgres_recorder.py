@@ -30,7 +30,9 @@ EVERYTHING: Final = 2**63 - 1
 ALONG_INDEXES: Final = "-c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
 """Every query of the log goes along an index, also while the tables are so new that the planner knows nothing of them."""
 WRITING: Final = Use("writer", statement_s=4.0, options=f"-c synchronous_commit=on {ALONG_INDEXES}")
-READING: Final = Use("reader", options=ALONG_INDEXES)
+IN_ORDER: Final = "-c enable_sort=off -c enable_bitmapscan=off"
+"""Who asks for the newest few rows is not to wait until all are collected and sorted, which the planner thinks are few."""
+READING: Final = Use("reader", options=f"{ALONG_INDEXES} {IN_ORDER}")
 READERS: Final = 8
 """Connections for reading at once; more readers than that wait for one another."""
 

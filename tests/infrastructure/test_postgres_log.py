@@ -14,6 +14,7 @@ from application.ports import Append, StoreUnavailable, VersionConflict
 from infrastructure import postgres_connections, postgres_hold, postgres_recorder
 from infrastructure.chain import broken_link
 from infrastructure.postgres_address import Address, parse
+from infrastructure.postgres_arrays import bytes_array, texts_array
 from infrastructure.postgres_log import PostgresLog, open_log
 from tests.contracts.samples import append, must, said, told
 from tests.support import postgres
@@ -225,6 +226,10 @@ def test_no_query_scans_or_sorts_the_table(log: PostgresLog) -> None:
         (recorder._notifications, (0, 9)),
         (recorder._last, ()),
         (recorder._hash_at, ("x", 1)),
+        *(
+            (recorder._searching(2, desc), ("x", 0, 9, texts_array(["a"]), *[bytes_array([b"b", b"c"])] * 2, 1))
+            for desc in (False, True)
+        ),
     ]
     for statement, parameters in queries:
         plan = "\n".join(row[0] for row in recorder.readers.rows(b"EXPLAIN " + statement, parameters))
