@@ -8,7 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from traceback import format_exception
-from typing import Any, NamedTuple, assert_never
+from types import NoneType
+from typing import Any, Final, NamedTuple, assert_never
 from weakref import WeakSet
 
 import msgspec
@@ -34,6 +35,8 @@ from domain.program import Step
 from domain.secrets import GivenSecrets, reveal
 
 logger = logging.getLogger("clew.node")
+PLAIN: Final = (Edge, Pass, Park, Call, Fork, Mark, End, NoneType)
+"""What a node can answer, but for an edge map and what is to be awaited."""
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +125,11 @@ class NodeRunner:
                 )
                 context = deadline.give_to(context)
                 answer = await self._answer(node, context, given.config, step, deadline)
-                outcome = await self._outcome(answer, prepared, node, means.secrets)
+                outcome = (
+                    _outcome(answer, prepared, node)
+                    if not isinstance(answer, Call)
+                    else await self._called(answer, means.secrets)
+                )
             return Ran(outcome=outcome, patch=view.patch(), reads=_reads(view))
         except StepFailure as failure:
             return Ran(outcome=Erred(error=_sound(failure.error)), reads=_reads(view))
@@ -134,10 +141,8 @@ class NodeRunner:
             self._log.warning("%s at %s of %s raised\n%s", step.node, step.address, execution.id, told)
             return Ran(outcome=Erred(error=raised(error)), reads=_reads(view))
 
-    async def _outcome(self, answer: Answer, prepared: Prepared, node: WorkflowNode, secrets: GivenSecrets) -> Outcome:
-        if isinstance(answer, Call):
-            return await self._call(clean_call(answer, redactor_of(secrets)) if secrets.read else answer)
-        return _outcome(answer, prepared, node)
+    async def _called(self, call: Call, secrets: GivenSecrets) -> Called:
+        return await self._call(clean_call(call, redactor_of(secrets)) if secrets.read else call)
 
     def _context(
         self,
@@ -151,9 +156,13 @@ class NodeRunner:
         node: WorkflowNode,
         means: _Means,
     ) -> ExecutionContext:
-        where = f"{execution.id} {step.address} visit {visit.number}"
         inputs, from_state = inputs_of(node.metadata, prepared.config, branch.input, execution.state)
         view.reads.update(from_state)
+
+        def log(message: str) -> None:
+            told = redactor_of(means.secrets).text(str(message))
+            self._log.info("%s %s visit %d: %s", execution.id, step.address, visit.number, told)
+
         return ExecutionContext(
             state=view,
             inputs=inputs if node.keeps_config else json.copy(inputs),
@@ -175,7 +184,7 @@ class NodeRunner:
             secrets=means.secrets,
             spending=means.spending,
             left=means.left,
-            log=lambda message: self._log.info("%s: %s", where, redactor_of(means.secrets).text(str(message))),
+            log=log,
         )
 
     async def _answer(
@@ -193,9 +202,9 @@ class NodeRunner:
             loop = asyncio.get_running_loop()
             threaded = loop.run_in_executor(self._threads, _run_plain, node, context, config)
             answer = await deadline.wait_for(threaded, step)
-        if inspect.isawaitable(answer):
-            answer = await deadline.wait_for(answer, step)
-        return _first_edge(answer, context)
+        if isinstance(answer, PLAIN) or not inspect.isawaitable(answer):
+            return answer
+        return _first_edge(await deadline.wait_for(answer, step), context)
 
 
 def _reads(view: StateView) -> tuple[str, ...]:
@@ -218,6 +227,8 @@ def _run_plain(node: WorkflowNode, context: ExecutionContext, config: dict[str, 
     """Run a plain node, and the functions of its edge map too; of any other, give what is to be awaited."""
     try:
         answer = node.execute(context, config)
+        if isinstance(answer, PLAIN):
+            return answer
         return answer if inspect.isawaitable(answer) else _first_edge(answer, context)
     except (
         StopIteration,
@@ -262,7 +273,7 @@ class _Deadline:
 
 def _first_edge(answer: Any, context: ExecutionContext) -> Answer:
     """The answer, with an edge map resolved to the first edge whose function gives something."""
-    if answer is None or isinstance(answer, (Edge, Pass, Park, Call, Fork, Mark, End)):
+    if isinstance(answer, PLAIN):
         return answer
     if not isinstance(answer, Mapping):
         raise _bad_answer(f"a {type(answer).__name__}")

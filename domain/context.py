@@ -91,18 +91,13 @@ class StateView(MutableMapping[str, Any]):
         """What the node changed, against the state that it saw. Raises `NOT_JSON` for a value that can't be stored."""
         ops = [Op("remove", f"/{escape(key)}") for key in sorted(self._gone) if key in self._base]
         for key, value in self._seen.items():
-            path = f"/{escape(_key(key))}"
+            path = f"/{escape(json.check_key(key, 'the state as the node left it'))}"
             plain = json.normal(value, f"what the node wrote to the state under {key!r}")
             if key in self._base:
                 ops.extend(diff(self._base[key], plain, path))
             else:
                 ops.append(Op("add", path, plain))
         return tuple(ops)
-
-
-def _key(key: Any) -> str:
-    json.normal({key: None}, "the state as the node left it")
-    return str(key)
 
 
 class ExecutionContext:

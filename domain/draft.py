@@ -30,7 +30,7 @@ class Draft:
 
     def record(self, event: ExecutionEvent) -> None:
         """Add an event."""
-        if self.spent is not None and isinstance(event, AttemptEvent | Paused):
+        if self.spent is not None and isinstance(event, (AttemptEvent, Paused)):
             event, self.spent = replace(event, spent=self.spent), None
         self.execution = evolve(self.execution, event)
         self.events.append(event)

@@ -65,7 +65,7 @@ def fold(events: Iterable[ExecutionEvent], base: Execution) -> Execution:
 def evolve(execution: Execution, event: ExecutionEvent) -> Execution:
     """The execution after one event. Needs neither the program nor any other stream."""
     after = _evolve(execution, event)
-    if isinstance(event, AttemptEvent | Paused) and event.spent is not None:
+    if isinstance(event, (AttemptEvent, Paused)) and event.spent is not None:
         after = replace(after, spent=execution.spent.plus(event.spent))
     return replace(after, version=execution.version + 1, updated=event.time)
 
@@ -157,7 +157,8 @@ def _node_started(execution: Execution, event: NodeStarted) -> Execution:
     entered = replace(branch.entering(event.address), visit=visit)
     names = execution.step_names
     begun = replace(
-        _with_branch(execution, event.branch, entered),
+        execution,
+        branches={**execution.branches, event.branch: entered},
         steps=execution.steps + 1,
         visits=execution.visits.put(event.address, event.visit),
         step_names=names if names.get(event.address) == event.step else names.put(event.address, event.step),
@@ -182,7 +183,8 @@ def _edge_taken(execution: Execution, event: EdgeTaken) -> Execution:
     name = execution.step_names.get(event.address, "")
     if value is not None and name:
         outputs = outputs.put(name, value)
-    moved = _awake(replace(_with_branch(execution, event.branch, after), outputs=outputs), branch)
+    moved = replace(execution, branches={**execution.branches, event.branch: after}, outputs=outputs)
+    moved = _awake(moved, branch)
     moved = completed_snapshot(moved, event)
     frame = after.frames[-1] if event.enter is not None or event.again else None
     grown = frame if event.enter is not None or frame is None else (frame.item, frame.total)

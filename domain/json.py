@@ -45,6 +45,11 @@ def normal(value: Any, what: str) -> Any:
     return _normal(value, what, ())
 
 
+def check_key(key: Any, what: str) -> str:
+    """A key of an object, as it is. Raises `NOT_JSON` for what can't be one."""
+    return _key(key, what, ())
+
+
 def _normal(value: Any, what: str, path: tuple[str | int, ...]) -> Any:
     kind = type(value)
     if value is None or kind is bool:

@@ -37,8 +37,10 @@ def _with(step: Step, inner: Mapping[str, set[Path]]) -> Step:
 
 def await_locks(draft: Draft, rules: Rules, step: Step, *, branch: str, now: int) -> None:
     """Park the visit that has just begun if somebody has what it is to have to itself, or is waiting for that."""
+    if not step.options.locks:
+        return
     waiting = [name for name, _, wait in draft.execution.waits() if wait.kind == "lock"]
-    if not step.options.locks or not _is_taken(draft.execution, rules, branch, ahead=waiting):
+    if not _is_taken(draft.execution, rules, branch, ahead=waiting):
         return
     visit = draft.visit(branch)
     paths = [format_path(path) for path in step.options.locks]

@@ -54,6 +54,8 @@ class Registration:
 
     def specimen(self) -> WorkflowNode:
         """An instance for its metadata. One whose constructor fails is shown unconstructed: its visits say why."""
+        if self._specimen is not None:
+            return self._specimen
         with self._lock:
             if self._specimen is None:
                 node_class = self.node_class()

@@ -90,8 +90,7 @@ class NodeRegistry(Nodes):
 
     def find(self, node_id: str) -> WorkflowNode | None:
         """A specimen of the node, for its metadata; None when there is none, or it can't be imported."""
-        with self._lock:
-            registration = self._nodes.get(node_id)
+        registration = self._nodes.get(node_id)  # every step asks: one look needs no lock
         return self._specimen(registration) if registration is not None else None
 
     def names(self) -> frozenset[str]:
