@@ -10,7 +10,7 @@ import pytest
 
 from application import projector as module
 from application.ports import Append, Recorded, StoreUnavailable, Summary
-from application.projector import BATCH, Projector
+from application.projector import PAGE, Projector
 from domain.events import Completed, DefinitionStored, NodeStarted, WorkflowPublished
 from infrastructure.memory_log import MemoryLog
 from infrastructure.memory_views import MemoryViews
@@ -56,13 +56,14 @@ def filled(*, executions: int) -> MemoryLog:
     return log
 
 
-def test_catching_up_reaches_the_head() -> None:
-    """In batches; rows are those of executions only, and the position passes the rest too."""
-    log, views = filled(executions=BATCH), CountingViews()
+def test_catching_up_reaches_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In batches of several pages; rows are those of executions only, and the position passes the rest too."""
+    monkeypatch.setattr(module, "BATCH", 2 * PAGE)
+    log, views = filled(executions=2 * PAGE), CountingViews()
     assert Projector(log, views).catch_up() == log.position() == views.position()
     assert len(views.puts) == 4
     rows = views.executions(limit=1000).items
-    assert {row.execution_id for row in rows} == {f"e{n}" for n in range(BATCH)}
+    assert {row.execution_id for row in rows} == {f"e{n}" for n in range(2 * PAGE)}
     assert {row.status for row in rows} == {"completed"}
     assert {row.version for row in rows} == {3}
 
