@@ -31,9 +31,9 @@ check: $(READY)
 serve: $(READY)
 	$(BIN)/clew serve --host 127.0.0.1 --port 8484 --store sqlite:///.clew/log.db
 
+# BENCH=--quick leaves out the peers and what takes long.
 bench: $(READY)
-	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks $(BENCH)
 
 torture: $(READY)
 	CLEW_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests

@@ -8,10 +8,11 @@ import sqlite3
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 POSTGRES = os.environ.get("CLEW_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
 BODY = b"x" * 150
@@ -34,6 +35,14 @@ class Store(ABC):
     @abstractmethod
     def bytes(self) -> int:
         """What it takes on the disk."""
+
+    @abstractmethod
+    def written(self) -> int:
+        """What was written to its write-ahead log so far, if that was not begun anew."""
+
+    @abstractmethod
+    def stored(self) -> int:
+        """The bytes of all events."""
 
 
 class Sqlite(Store):
@@ -61,6 +70,15 @@ class Sqlite(Store):
         """The log with its WAL, without the views."""
         return sum(path.stat().st_size for path in self.home.glob("log.db*"))
 
+    def written(self) -> int:
+        """The size of the file."""
+        return (self.home / "log.db-wal").stat().st_size
+
+    def stored(self) -> int:
+        """As its rows have them."""
+        with closing(sqlite3.connect(self.home / "log.db")) as connection:
+            return int(connection.execute("SELECT sum(length(state)) FROM stored_events").fetchone()[0])
+
 
 class Postgres(Store):
     """A schema."""
@@ -87,6 +105,17 @@ class Postgres(Store):
         with psycopg.connect(POSTGRES, autocommit=True) as connection:
             size = "SELECT pg_total_relation_size(%s)"
             return int(connection.execute(size, (f"{self.schema}.stored_events",)).fetchall()[0][0])
+
+    def written(self) -> int:
+        """The position in the server's log, which others write too."""
+        with psycopg.connect(POSTGRES, autocommit=True) as connection:
+            return int(connection.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchall()[0][0])
+
+    def stored(self) -> int:
+        """As its rows have them."""
+        with psycopg.connect(POSTGRES, autocommit=True) as connection:
+            size = SQL("SELECT sum(length(state)) FROM {}.stored_events").format(Identifier(self.schema))
+            return int(connection.execute(size).fetchall()[0][0])
 
 
 @contextmanager

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from secrets import token_hex
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from benchmarks.peers.clew_nodes.effect import Effect
+from benchmarks.peers.clew_peer import flows
+from benchmarks.spans import definition, flat, starts, taken_s
 from benchmarks.stores import Store
 from clew import Engine
-from domain.context import ExecutionContext
-from domain.node import Edge, NodeMetadata, WorkflowNode
 from interfaces.settings import Settings
 
 RAW_COMMITS = 2_000
 SEQUENTIAL = 1_000
 CONCURRENT = 200
 CONCURRENT_STEPS = 10
+LONG = 10_000
 SENDERS = 32
 SUBMITTED = 1_000
 PARKED = int(os.environ.get("CLEW_PARKED", "10000"))
+LEAD_S = 6.0
+"""How long before their timer the executions of W2 are begun."""
+LARGE_BYTES = 100_000
+LARGE_STEPS = 100
 
 
 class Measured(NamedTuple):
@@ -32,24 +41,6 @@ class Measured(NamedTuple):
     rate: float
     unit: str
     note: str
-
-
-class Effect(WorkflowNode):
-    """An effect that costs nothing itself: what is measured is what the engine adds."""
-
-    metadata = NodeMetadata(id="effect", name="Effect", version="1.0.0", effect="writes")
-    inline = True
-
-    def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Edge:
-        """Count the visit in the state."""
-        context.state["done"] = context.step.visit
-        return Edge("success")
-
-
-def definition(*steps: Any) -> dict[str, Any]:
-    """A workflow of these steps."""
-    settings = {"maxIterations": 100_000}
-    return {"id": "bench", "name": "Bench", "version": "1.0.0", "settings": settings, "workflow": list(steps)}
 
 
 def engine(store: Store) -> Engine:
@@ -62,48 +53,90 @@ def raw_commits(store: Store) -> Measured:
     begun = perf_counter()
     store.commit(RAW_COMMITS)
     taken = perf_counter() - begun
-    return Measured("raw three-row commits", RAW_COMMITS / taken, "commits/s", store.name)
+    return Measured("bare three-row commits", RAW_COMMITS / taken, "commits/s", "the limit of the store")
 
 
 def sequential(store: Store) -> Measured:
-    """W1: one execution of 1,000 effectful steps, one after the other."""
-    loop = {"range...": {"stop": SEQUENTIAL, "loop?": ["effect"]}}
-    return _one(store, definition(loop), "W1 sequential, effectful", "steps/s", SEQUENTIAL)
+    """W1: one execution of 1,000 effectful steps, one after the other; and W7, what it takes on the disk."""
+    rate = _one(store, "effect")
+    bytes_a_step = store.bytes() / SEQUENTIAL
+    return Measured("W1 sequential, effectful", rate, "steps/s", f"W7: {bytes_a_step:,.0f} bytes a step on the disk")
 
 
 def pure(store: Store) -> Measured:
     """W1p: the same with steps that have no effect."""
-    loop = {"range...": {"stop": SEQUENTIAL, "loop?": ["empty"]}}
-    return _one(store, definition(loop), "W1p sequential, pure", "steps/s", SEQUENTIAL)
+    return Measured("W1p sequential, pure", _one(store, "empty"), "steps/s", "")
 
 
-def _one(store: Store, workflow: dict[str, Any], name: str, unit: str, count: int) -> Measured:
+def _one(store: Store, node: str) -> float:
     with engine(store) as running:
         running.run(definition("empty"))
-        begun = perf_counter()
-        result = running.run(workflow)
-        taken = perf_counter() - begun
-    assert result["status"] == "completed", result["error"]
-    bytes_per_step = store.bytes() / count
-    return Measured(name, count / taken, unit, f"loop steps not counted; {bytes_per_step:,.0f} bytes a step on disk")
+        result = running.run(definition(*flat(SEQUENTIAL, node)))
+        assert result["status"] == "completed", result["error"]
+        return SEQUENTIAL / taken_s(running, [result["executionId"]], node)
 
 
 def concurrent(store: Store) -> Measured:
-    """W2: 200 executions of 10 effectful steps at once, all let go by one signal each."""
-    steps = [{"signal": {"name": "go"}}, {"range...": {"stop": CONCURRENT_STEPS, "loop?": ["effect"]}}]
+    """W2: 200 executions of 10 effectful steps at once; all of them wait at one timer before."""
     with engine(store) as running:
-        ids = [running.submit(definition(*steps)).execution_id for _ in range(CONCURRENT)]
+        due = time.time() + LEAD_S
+        workflow = definition({"wait": {"until": int(due * 1_000)}}, *flat(CONCURRENT_STEPS))
+        ids = [running.submit(workflow).execution_id for _ in range(CONCURRENT)]
         for execution_id in ids:
             assert running.wait(execution_id)
-        begun = perf_counter()
-        with ThreadPoolExecutor(SENDERS) as senders:
-            list(senders.map(lambda execution_id: running.signal(execution_id, "go"), ids))
-        for execution_id in ids:
-            assert running.wait(execution_id)
-        taken = perf_counter() - begun
+        assert time.time() < due, "the executions did not come to the timer in time"
+        time.sleep(due - time.time())
+        _complete(running, ids)
+        taken = taken_s(running, ids)
     return Measured(
         "W2 concurrent, effectful", CONCURRENT * CONCURRENT_STEPS / taken, "steps/s", "200 executions at once"
     )
+
+
+def _complete(running: Engine, ids: list[str]) -> None:
+    """Wait until all have completed, asking seldom: who waits costs what is measured."""
+    until = perf_counter() + 60
+    while any(running.execution(execution_id)["status"] != "completed" for execution_id in ids):
+        assert perf_counter() < until, "the executions do not complete"
+        time.sleep(0.2)
+
+
+def round_trip(store: Store) -> Measured:
+    """W3: three steps over HTTP, from the POST to the completed execution, one after the other and 50 at once."""
+    alone, beside = asyncio.run(flows(store.url, store.home))
+    note = (
+        f"p50 {alone.p50_ms:.1f} ms, p99 {alone.p99_ms:.1f} ms; "
+        f"50 at once p50 {beside.p50_ms:.1f} ms, p99 {beside.p99_ms:.1f} ms"
+    )
+    return Measured("W3 three steps over HTTP", 1_000 / alone.p50_ms, "runs/s", note)
+
+
+def long(store: Store) -> Measured:
+    """W6: whether the last hundred of 10,000 steps take longer than steps 900 to 1,000."""
+    loop = {"range...": {"stop": LONG, "loop?": ["effect"]}}
+    with engine(store) as running:
+        result = running.run(definition(loop, maxSteps=3 * LONG), timeout_s=300)
+        assert result["status"] == "completed", result["error"]
+        begun = starts(running, result["executionId"])
+    early, late = begun[1_000] - begun[900], begun[-1] - begun[-101]
+    note = f"the last hundred took {late / early:.2f} times as long as 900 to 1,000; the loop's own visits not counted"
+    return Measured(f"W6 loop of {LONG:,} steps", LONG / (begun[-1] - begun[0]), "steps/s", note)
+
+
+def large(store: Store) -> Measured:
+    """What a step writes and stores that changes 20 bytes of a state of 100 KB."""
+    state = {"large": token_hex(LARGE_BYTES // 2), "done": 0}  # no store can make it smaller
+    with engine(store) as running:
+        running.run(definition("empty"))
+        workflow = definition(*flat(LARGE_STEPS))
+        running.run(workflow, initial_state=state)
+        written, stored = store.written(), store.stored()
+        result = running.run(workflow, initial_state=state)
+        assert result["status"] == "completed", result["error"]
+        written, stored = store.written() - written - LARGE_BYTES, store.stored() - stored - LARGE_BYTES
+        taken = taken_s(running, [result["executionId"]])
+    note = f"{written / LARGE_STEPS:,.0f} bytes written a step, {stored / LARGE_STEPS:,.0f} stored"
+    return Measured("20 bytes of a 100 KB state", LARGE_STEPS / taken, "steps/s", note)
 
 
 def accepted(store: Store) -> Measured:
@@ -156,5 +189,6 @@ def _resident() -> int:
 
 
 Workload = Callable[[Store], Measured]
-EVERYTHING: tuple[Workload, ...] = (raw_commits, sequential, pure, concurrent, accepted, parked)
-ON_POSTGRES: tuple[Workload, ...] = (raw_commits, sequential, concurrent)
+QUICK: tuple[Workload, ...] = (raw_commits, sequential, pure, concurrent, round_trip, large)
+EVERYTHING: tuple[Workload, ...] = (*QUICK, long, accepted, parked)
+ON_POSTGRES: tuple[Workload, ...] = (raw_commits, sequential, concurrent, large)

@@ -9,8 +9,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from time import perf_counter
-from typing import Any
 
 from benchmarks.peers.clew_nodes.effect import Effect
 from benchmarks.peers.clew_server import serving
@@ -31,6 +29,7 @@ from benchmarks.peers.figures import (
 from benchmarks.peers.load import at_once, one_by_one
 from benchmarks.peers.raw import raw_rate
 from benchmarks.peers.stores import sync_of
+from benchmarks.spans import definition, flat, taken_s
 from clew import Engine, __version__
 from interfaces.settings import Settings
 
@@ -54,17 +53,6 @@ def main() -> None:
         killed(asked.store, asked.home, asked.steps, begin=asked.action == "begin")
 
 
-def definition(*steps: Any) -> dict[str, Any]:
-    """A workflow of these steps."""
-    settings = {"maxIterations": 100_000}
-    return {"id": "bench", "name": "Bench", "version": "1.0.0", "settings": settings, "workflow": list(steps)}
-
-
-def loop(steps: int) -> dict[str, Any]:
-    """So many steps one after the other."""
-    return {"range...": {"stop": steps, "loop?": ["effect"]}}
-
-
 def engine(store: str) -> Engine:
     """An engine in this process."""
     return Engine(nodes=[Effect], settings=Settings(store=store))
@@ -82,7 +70,7 @@ def measure(store: str, home: Path) -> Figures:
         concurrent = _concurrent(running, each, sequential)
         if (more := fitting(concurrent, CONCURRENT_S / RUNS, most=RUN_STEPS, least=1)) > each + 1:
             each, concurrent = more, _concurrent(running, more, sequential)
-    alone, beside = asyncio.run(_flows(store, home))
+    alone, beside = asyncio.run(flows(store, home))
     return Figures(
         name=f"Clew {__version__}",
         sync=sync_of(store),
@@ -102,23 +90,21 @@ def killed(store: str, home: Path, steps: int, *, begin: bool) -> None:
     Effect.leave = Effects(home / LEDGER, die_at=steps // 2 if begin else None).leave
     with engine(store) as running:
         if begin:
-            running.submit(definition(loop(steps)), execution_id=KILLED)
+            running.submit(definition(*flat(steps)), execution_id=KILLED)
         assert running.wait(KILLED, timeout_s=WAIT_S)
         assert running.execution(KILLED)["status"] == "completed"
 
 
 def _rate(running: Engine, steps: int) -> float:
-    workflow = definition(loop(steps))
-    begun = perf_counter()
-    result = running.run(workflow)
+    result = running.run(definition(*flat(steps)))
     assert result["status"] == "completed", result["error"]
-    return steps / (perf_counter() - begun)
+    return steps / taken_s(running, [result["executionId"]])
 
 
 def _concurrent(running: Engine, steps: int, sequential: float) -> float:
-    """All wait at one timer; from the first step to the end of the last run."""
+    """All wait at one timer before their first step."""
     due = time.time() + LEAD_S + 2 * RUNS / sequential
-    workflow = definition({"wait": {"until": int(due * 1_000)}}, loop(steps))
+    workflow = definition({"wait": {"until": int(due * 1_000)}}, *flat(steps))
     with ThreadPoolExecutor(SENDERS) as senders:
         ids = list(senders.map(lambda _: running.submit(workflow).execution_id, range(RUNS)))
     assert all(running.wait(execution_id) for execution_id in ids)
@@ -127,29 +113,27 @@ def _concurrent(running: Engine, steps: int, sequential: float) -> float:
     Effect.leave = seen.leave
     assert seen.all.wait(WAIT_S)
     assert all(running.wait(execution_id) for execution_id in ids)
-    taken = perf_counter() - seen.first_at
     assert all(running.execution(execution_id)["status"] == "completed" for execution_id in ids)
     Effect.leave = None
-    return RUNS * steps / taken
+    return RUNS * steps / taken_s(running, ids)
 
 
 class Seen:
-    """When the first of so many steps came, and whether all have."""
+    """Whether all of so many steps have come."""
 
     def __init__(self, steps: int) -> None:
-        self.first_at = 0.0
         self.all = Event()
         self._missing = steps
 
     def leave(self, number: int) -> None:
         """One more. Inline nodes all run on the engine's own thread."""
-        self.first_at = self.first_at or perf_counter()
         self._missing -= 1
         if self._missing == 0:
             self.all.set()
 
 
-async def _flows(store: str, home: Path) -> tuple[Latency, Latency]:
+async def flows(store: str, home: Path) -> tuple[Latency, Latency]:
+    """W3 over HTTP: one after the other, and many at once."""
     body = json.dumps(definition(*["effect"] * FLOW_STEPS)).encode()
 
     async with serving(store, home) as server:

@@ -19,6 +19,6 @@ class Effect(WorkflowNode):
     def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Edge:
         """Count the visit in the state."""
         if Effect.leave is not None:
-            Effect.leave(context.step.visit - 1)
+            Effect.leave(int(context.step.address.rpartition("/")[2]))
         context.state["done"] = context.step.visit
         return Edge("success")
