@@ -60,12 +60,16 @@ CUT_S: Final = 1.0
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How much one engine does at once. `resident_bytes` bounds what is kept in memory of executions that rest."""
+    """How much one engine does at once.
+
+    `resident_bytes` bounds what is kept in memory of executions that rest (some 1,600 small ones): those that were let go
+    leave a timer, if anything, and are folded from the log when they are woken.
+    """
 
     limits: Limits = Limits()
     max_running: int = 1_000
     threads: int = 32
-    resident_bytes: int = 256 * 1_048_576
+    resident_bytes: int = 8 * 1_048_576
     stop_s: float = 5.0
     """How long a stop waits for nodes in flight."""
     worker: str = "worker"
