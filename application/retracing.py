@@ -257,12 +257,12 @@ class Retracing:
                 await self._run(name)
 
     async def _follow(self, told: Told) -> None:
-        await self._fire_own(told.time)
+        if self._own_dues:
+            await self._fire_own(told.time)
         self._now = told.time
         match told.kind:
             case "begin":
-                await self._catch_up(told)
-                if self._stands_at(told):
+                if self._stands_at(told) or await self._catches_up(told):
                     await self._begin(told.branch)
                 else:
                     self.astray = True
@@ -276,13 +276,16 @@ class Retracing:
             case _:
                 await self._answer(told)
 
-    async def _catch_up(self, told: Told) -> None:
-        """Let a branch that has come somewhere else go on, until it is where the history has it, or can't be."""
-        while not self._stands_at(told) and self.execution.status == "running":
+    async def _catches_up(self, told: Told) -> bool:
+        """Let a branch that has come somewhere else go on until it is where the history has it. False: it can't be."""
+        while self.execution.status == "running":
             name = self._nearest(told.branch)
             if name is None or self._is_over(told.key) or not self._strays(name):
-                return
+                return False
             await self._advance(name)
+            if self._stands_at(told):
+                return True
+        return False
 
     def _stands_at(self, told: Told) -> bool:
         """Whether the visit of a decision can begin now: as the next of its branch, or as another attempt."""

@@ -44,9 +44,9 @@ LONGEST_MANY_S: Final = 60.0
 """How long those of many may take together. What is not walked by then is left out, and said to be."""
 MOST_EXECUTIONS: Final = 1_000
 """Executions of one question."""
-BREATHE_VISITS: Final = 16
-"""Visits after which others have the interpreter: the engine is never kept waiting long."""
-BREATHE_S: Final = 0.00005
+BREATHE_AFTER_S: Final = 0.003
+"""How long a walk has the interpreter before it lets others have it: the engine is never kept waiting long."""
+BREATHE_S: Final = 0.00002
 THREADS: Final = 4
 """Plain nodes that may run at once, for all questions."""
 LATEST: Final = "latest"
@@ -81,20 +81,21 @@ class _Pace:
     """Called before every visit: says when it is enough, and lets others breathe."""
 
     def __init__(self, seconds: float, stop: threading.Event, closing: threading.Event) -> None:
-        self._end = monotonic() + seconds
         self._seconds = seconds
         self._stop = stop
         self._closing = closing
-        self._count = 0
+        self._last = monotonic()
+        self._end = self._last + seconds
 
     def __call__(self) -> None:
-        self._count += 1
-        if self._count % BREATHE_VISITS:
+        now = monotonic()
+        if now - self._last < BREATHE_AFTER_S:
             return
         sleep(BREATHE_S)
+        self._last = now
         if self._stop.is_set() or self._closing.is_set():
             raise Stopped("The walk was stopped: nobody waits for it.")
-        if monotonic() > self._end:
+        if now > self._end:
             message = f"The walk takes longer than {self._seconds:g} s. Begin it at a later version, with `at`."
             raise TooLong(message)
 

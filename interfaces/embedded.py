@@ -13,7 +13,6 @@ from application.measuring_path import PATH_LIMIT
 from application.measuring_timeline import TIMELINE_LIMIT
 from application.ports import LoadProblem, Status
 from application.requests import Accepted, Done, Published, Submission, ToPublish
-from application.what_if_questions import plain, question_body, read_many, read_one
 from domain import json
 from domain.commands import Cancel, EditState, OutsideCommand, Pause, Resume, Retry, RollBack, Signal, TakeSnapshot
 from domain.errors import StepFailure, Unacceptable
@@ -22,6 +21,7 @@ from domain.node import WorkflowNode
 from interfaces.bootstrap import make_service
 from interfaces.forks import ForkOptions, fork_of
 from interfaces.settings import Secret, Settings
+from interfaces.what_if import Asking
 
 
 class Engine:
@@ -214,8 +214,8 @@ class Engine:
 
         Raises NotFound, Unacceptable, InvalidDefinition or Refused.
         """
-        sent = question_body(at=at, patch=patch, definition=definition, assume=assume)
-        return self._service.what_if.one(execution_id, read_one(plain(sent))).result()
+        asking = Asking(self._service.what_if)
+        return asking.what_if(execution_id, at=at, patch=patch, definition=definition, assume=assume)
 
     def what_if_many(
         self,
@@ -228,11 +228,10 @@ class Engine:
         assume: Mapping[str, Mapping[str, Any]] | Literal["recorded"] | None = None,
     ) -> dict[str, Any]:
         """The same of the last executions of a workflow: how many would end otherwise, and where they first differ."""
-        sent = question_body(last=last, status=list(status), patch=patch, definition=definition, assume=assume)
-        asked = read_many(plain(sent))
         self._service.lists_catch_up()
-        answer = self._service.what_if.many(workflow_id, asked.question, last=asked.last, status=asked.status)
-        return answer.result()
+        return Asking(self._service.what_if).what_if_many(
+            workflow_id, last=last, status=status, patch=patch, definition=definition, assume=assume
+        )
 
     # Time travel: forks
 

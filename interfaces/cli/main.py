@@ -18,6 +18,7 @@ from interfaces.cli import (
     measuring,
     publishing,
     service,
+    what_if,
 )
 from interfaces.cli.exits import EXPLANATION, Commands
 from interfaces.cli.options import STORE_HELP, Place, config_option
@@ -68,6 +69,7 @@ for command in (
     measuring.probe,
     measuring.lineage,
     forking.fork,
+    what_if.what_if,
     acting.resume,
     acting.signal,
     acting.pause,

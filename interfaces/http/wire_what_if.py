@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from domain.execution import Status
 from interfaces.http.wire import Body, Definition
@@ -65,7 +65,7 @@ class _VisitBody(Body, frozen=True, kw_only=True):
     """Which visit is meant."""
 
     address: str
-    pass_: Pass
+    pass_: Pass = field(name="pass")
     walk: int
     visit: int
     step: str | UnsetType = UNSET
@@ -73,7 +73,7 @@ class _VisitBody(Body, frozen=True, kw_only=True):
     branch: str | UnsetType = UNSET
 
 
-class WhatIfStepBody(_VisitBody, frozen=True, kw_only=True, rename={"pass_": "pass"}):
+class WhatIfStepBody(_VisitBody, frozen=True, kw_only=True):
     """A visit of the walk, or one that it did not make any more."""
 
     verdict: Verdict
@@ -82,7 +82,7 @@ class WhatIfStepBody(_VisitBody, frozen=True, kw_only=True, rename={"pass_": "pa
     error: str | UnsetType = UNSET
 
 
-class DivergenceBody(_VisitBody, frozen=True, kw_only=True, rename={"pass_": "pass"}):
+class WhatIfDivergenceBody(_VisitBody, frozen=True, kw_only=True):
     """The first visit that is not what it was, with the pointers of the state (`values`) and of the edge's data (`data`)
     at which it differs.
     """
@@ -94,7 +94,7 @@ class DivergenceBody(_VisitBody, frozen=True, kw_only=True, rename={"pass_": "pa
     data: list[str]
 
 
-class NeedBody(_VisitBody, frozen=True, kw_only=True, rename={"pass_": "pass"}):
+class WhatIfNeedBody(_VisitBody, frozen=True, kw_only=True):
     """A visit whose result would have to be known, and how it came out then."""
 
     reason: str
@@ -108,20 +108,20 @@ class RecordedEndBody(Body, frozen=True, kw_only=True):
     version: int
 
 
-class WhatIfAnswerBody(Body, frozen=True, kw_only=True, rename={"from_": "from"}):
+class WhatIfAnswerBody(Body, frozen=True, kw_only=True):
     """An execution walked again. `counts` are the visits by verdict; `steps` lists at most 10,000 of them.
 
     `status` is `unknown` where the walk stopped for what is in `needs`.
     """
 
     execution_id: str
-    from_: int
+    from_: int = field(name="from")
     status: Status | Literal["unknown"]
     recorded: RecordedEndBody
     steps: list[WhatIfStepBody]
     counts: dict[str, int]
-    divergence: DivergenceBody | None
-    needs: list[NeedBody]
+    divergence: WhatIfDivergenceBody | None
+    needs: list[WhatIfNeedBody]
     final_state: dict[str, Any]
     error: dict[str, Any] | UnsetType = UNSET
 
@@ -139,11 +139,11 @@ class WhatIfOneBody(Body, frozen=True, kw_only=True):
     execution_id: str
     verdict: Literal["same", "otherwise", "unknown"]
     status: StatusesBody | UnsetType = UNSET
-    divergence: DivergenceBody | UnsetType | None = UNSET
+    divergence: WhatIfDivergenceBody | UnsetType | None = UNSET
     reason: str | UnsetType = UNSET
 
 
-class DivergencesBody(Body, frozen=True, kw_only=True):
+class WhatIfDivergencesBody(Body, frozen=True, kw_only=True):
     """How many first differ at a step, and some of them."""
 
     address: str
@@ -162,5 +162,5 @@ class WhatIfSummaryBody(Body, frozen=True, kw_only=True):
     unknown: int
     left: int
     summary: str
-    divergences: list[DivergencesBody]
+    divergences: list[WhatIfDivergencesBody]
     executions: list[WhatIfOneBody]

@@ -257,3 +257,17 @@ def test_an_execution_is_explained(client: Client) -> None:
     with pytest.raises(Unacceptable, match="is no JSON Pointer") as caught:
         client.blame(name, "n")
     assert caught.value.code == "INVALID_POINTER"
+
+
+def test_what_if(client: Client) -> None:
+    """Of one execution and of many, in the words of the HTTP interface; asked again it is answered again."""
+    name = client.run(COUNTING)["executionId"]
+    assert client.what_if(name)["divergence"] is None
+    patch = [{"op": "replace", "path": "/upto", "value": 5}]
+    answer = client.what_if(name, patch=patch)
+    assert (answer["status"], answer["finalState"]["result"]) == ("completed", 5)
+    assert client.what_if(name, at="head~2", patch=patch)["from"] > 1
+    found = client.what_if_many("counting", last=1, status=["completed"], patch=patch)
+    assert (found["walked"], found["otherwise"]) == (1, 1)
+    with pytest.raises(Unacceptable):
+        client.what_if(name, assume={"/nowhere": {"edge": "x"}})
