@@ -178,6 +178,10 @@ class Folds:
             return Execution(id=execution_id)
         return base_of(self.load(first.source.execution, upto=first.source.version), execution_id)
 
+    def base_of(self, execution_id: str) -> Execution:
+        """What the first event of an execution is folded onto: nothing, or for a fork its source as it was then."""
+        return self._beginning(execution_id, self._log.read(execution_id, limit=1))
+
     def _page(self, execution_id: str, after: int, upto: int | None) -> list[Recorded]:
         return self._log.read(execution_id, after=after, upto=upto, limit=PAGE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -75,8 +75,12 @@ class Records:
     surroundings of others.
     """
 
-    def __init__(self, program: Program, nodes: NodeCatalog) -> None:
+    def __init__(
+        self, program: Program, nodes: NodeCatalog, *, program_of: Callable[[str], Program] | None = None
+    ) -> None:
+        """`program_of` finds the program that an execution has gone on by (None: it is not looked for)."""
         self._program = program
+        self._program_of = program_of
         self._nodes = nodes
         self._attempts: dict[tuple[int, str, str], list[Attempt | None]] = {}
         self._walks: dict[tuple[str, str], int] = {}
@@ -98,6 +102,8 @@ class Records:
         elif decision.kind == "finish":
             self._finished(decision)
         for event in decision.events:
+            if isinstance(event, Resumed) and event.definition_hash and self._program_of is not None:
+                self._program = self._program_of(event.definition_hash)
             if isinstance(event, Resumed) and event.cause == "lock":
                 visit = decision.after.branches[event.branch].visit
                 started = visit.started if visit is not None else event.time

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from application.decisions import Decision, Kind, decisions
 from application.ports import Nodes
@@ -116,9 +117,10 @@ class History:
         nodes: Nodes,
         upto: int | None = None,
         tick: Callable[[], None] = lambda: None,
+        program_of: Callable[[str], Program] | None = None,
     ) -> None:
-        self.records = Records(program, nodes)
-        self.trail = Trail(base.walk)
+        self.records = Records(program, nodes, program_of=program_of)
+        self.trail = Trail()
         self.told: list[Told] = []
         self.first: tuple[ExecutionEvent, ...] = ()
         self.start = self.head = base
@@ -138,11 +140,12 @@ class History:
         self.head = decision.after
         if not before:
             self.first = decision.events
+            self.trail.begin_in(decision.after)
         if not before or (upto is not None and before < upto):
             self.start = decision.after
             self.since = len(self.trail.passages)
             self.open = {
-                name: msgspec.structs.replace(passage, writes=dict(passage.writes))
+                name: replace(passage, writes=dict(passage.writes))
                 for name, passage in self.trail.open.items()
                 if _is_open(decision.after, name, passage)
             }
@@ -181,10 +184,10 @@ class _Run(NamedTuple):
 
 class Retracing:
     """One walk, from `start` on. `tick` is called before every visit, and may raise; `version` gives any execution as it
-    was recorded at one of its versions.
+    was recorded at one of its versions, `program_of` the program that a retry went on by (None: it goes on by the rules').
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a walk needs, and what it is to do otherwise
         self,
         history: History,
         start: Execution,
@@ -195,6 +198,7 @@ class Retracing:
         version: Callable[[str, int], Execution],
         assume: Mapping[str, Assumed] | Literal["recorded"] = {},
         tick: Callable[[], None] = lambda: None,
+        program_of: Callable[[str], Program] | None = None,
     ) -> None:
         self.execution = start
         self.trail = Trail(start.walk)
@@ -212,6 +216,7 @@ class Retracing:
         self._version = version
         self._assume = assume
         self._tick = tick
+        self._program_of = program_of
         self._now = start.updated
         self._runs: dict[str, _Run] = {}
         self._needs: dict[Key, Need] = {}
@@ -357,7 +362,7 @@ class Retracing:
             case Resumed(cause="person"):
                 return Resume(now=now, actor=event.actor, reason=event.reason, key=event.key)
             case Resumed():
-                return Retry(now=now, actor=event.actor, reason=event.reason, key=event.key)
+                return Retry(now=now, actor=event.actor, reason=event.reason, key=event.key, into=self._into(event))
             case SignalReceived():
                 return self._signal(event, told)
             case ChildObserved():
@@ -377,6 +382,12 @@ class Retracing:
                 return TakeSnapshot(now=now, name=event.name, actor=event.actor, reason=event.reason, key=event.key)
             case _:
                 raise AssertionError(f"{type(event).__name__} begins no decision of the kind {told.kind}")
+
+    def _into(self, event: Resumed) -> Program | None:
+        """The program that a retry goes on by; None: that which it ran, or which the question says."""
+        if not event.definition_hash or self._program_of is None:
+            return None
+        return self._program_of(event.definition_hash)
 
     def _signal(self, event: SignalReceived, told: Told) -> Signal:
         """The signal, for the wait that took it if there is such a one."""
@@ -628,6 +639,9 @@ class Retracing:
             self.trail.open[event.branch].source = "record"
         elif event.cause == "retry":
             self._runs.clear()
+            into = self._into(event)
+            if into is not None:
+                self._rules = replace(self._rules, program=into)
 
 
 def _reason_of(told: Told) -> ErrorInfo | None:

@@ -20,6 +20,7 @@ from domain.events import (
     StateUpdated,
     Suspended,
 )
+from domain.execution import Execution
 from domain.patches import ABSENT, diff, same
 
 MOST_POINTERS: Final = 20
@@ -99,6 +100,25 @@ class Trail:
         for passage in passages:
             copied = replace(passage, writes=dict(passage.writes))
             self._add(copied)
+
+    def begin_in(self, execution: Execution) -> None:
+        """Take over the visits that are open in an execution, of which there is no event here."""
+        for name, branch in execution.branches.items():
+            visit = branch.visit
+            if visit is not None:
+                self._add(
+                    Passage(
+                        walk=self._walk,
+                        address=visit.address,
+                        pass_=visit.pass_,
+                        visit=visit.number,
+                        step=execution.step_names.get(visit.address, ""),
+                        node="",
+                        branch=name,
+                        writes={},
+                        dues=(visit.wait.due,) if visit.wait is not None and visit.wait.due is not None else (),
+                    )
+                )
 
     def find(self, key: Key) -> Passage | None:
         """The visit of a key; one of another walk where this one has not come to it."""

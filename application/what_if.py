@@ -25,11 +25,12 @@ from domain.commands import Rules, Start
 from domain.decide import decide_and_fold
 from domain.editing import edit_patch, replaced_lists
 from domain.errors import InvalidDefinition, NotFound, Refused, Unacceptable, Unavailable
-from domain.events import ExecutionStarted, StateEdited
+from domain.events import ExecutionForked, ExecutionStarted, StateEdited
 from domain.evolve import evolve
 from domain.execution import Execution
 from domain.json_patch import Operation, applied
 from domain.limits import Limits
+from domain.placing import misplaced, unplaceable
 from domain.problems import Problem, all_near, pointer
 from domain.program import Program
 
@@ -236,51 +237,57 @@ class WhatIf:
         if question.at is not None:
             head = self._folds.load(name) if isinstance(execution_id, str) else execution_id
             upto = self._version_at(head, question.at)
-        source = self._source(name, execution_id)
         known = History(
             (execution_event(recorded) for recorded in history(self._log, name, upto=self._log.version(name))),
-            base=Execution(id=name),
-            program=source,
+            base=self._folds.base_of(name),
+            program=self._program_of(self._begins_with(name)),
             nodes=self._nodes,
             upto=upto,
             tick=pace,
+            program_of=self._program_of,
         )
-        _check_assumed(question.assume, program or source)
-        rules = Rules(program=program or source, limits=self._limits, check_schema=self._check_schema)
+        own = self._program_of(known.start.definition_hash)
+        _check_assumed(question.assume, program or own)
+        rules = Rules(program=program or own, limits=self._limits, check_schema=self._check_schema)
         walk = Retracing(
             known,
-            self._start(known, question, rules, source=source),
+            self._start(known, question, rules, own=own),
             rules,
             nodes=self._nodes,
             runner=self._runner,
             version=lambda other, version: self._folds.load(other, upto=version),
             assume=question.assume,
             tick=pace,
+            program_of=self._program_of if program is None else None,
         )
         return known, await walk.walk()
 
-    def _source(self, name: str, execution: str | Execution) -> Program:
-        """The program that an execution ran."""
-        digest = "" if isinstance(execution, str) else execution.definition_hash
-        if not digest:
-            first = self._log.read(name, limit=1)
-            started = execution_event(first[0]) if first else None
-            digest = getattr(started, "definition_hash", "")
-            if not first:
-                raise NotFound(f"There is no execution {name!r}.")
+    def _begins_with(self, name: str) -> str:
+        """The hash of the definition that an execution began with. Raises NotFound."""
+        first = self._log.read(name, limit=1)
+        if not first:
+            raise NotFound(f"There is no execution {name!r}.")
+        started = execution_event(first[0])
+        assert isinstance(started, ExecutionStarted | ExecutionForked), f"{name} begins with a {type(started).__name__}"
+        return started.definition_hash
+
+    def _program_of(self, digest: str) -> Program:
+        """The program of a definition that an execution ran."""
         try:
             return self._programs.of(digest)
         except InvalidDefinition as error:
-            raise Refused(f"{name} can't be walked here: {error.message}", code="CAN_NOT_GO_ON") from error
+            raise Refused(f"It can't be walked here: {error.message}", code="CAN_NOT_GO_ON") from error
 
-    def _start(self, known: History, question: Question, rules: Rules, *, source: Program) -> Execution:
+    def _start(self, known: History, question: Question, rules: Rules, *, own: Program) -> Execution:
         """The execution that the walk begins with."""
         first = known.first[0]
         if question.at is None and isinstance(first, ExecutionStarted):
             return self._begun(known, first, question, rules)
         start = known.start
-        if rules.program is not source:
-            _check_places(start, rules.program)
+        if rules.program is not own:
+            problems = unplaceable(start.branches, rules.program, old=own)
+            if problems:
+                raise misplaced(problems)
             start = replace(
                 start,
                 definition_hash=rules.program.hash,
@@ -317,16 +324,3 @@ def _check_assumed(assume: Mapping[str, Assumed] | Literal["recorded"], program:
             problems.append(Problem(code="NO_SUCH_STEP", path=pointer("assume", address), message=message))
     if problems:
         raise Unacceptable(problems[0].message, code="NO_SUCH_STEP", details=problems)
-
-
-def _check_places(execution: Execution, program: Program) -> None:
-    """Raise Unacceptable when the execution stands at a step, or in a loop, that is not in the program."""
-    places = [branch.address for branch in execution.branches.values() if branch.address is not None]
-    places += [frame.address for branch in execution.branches.values() for frame in branch.frames]
-    for address in places:
-        if address not in program.index:
-            close = " or ".join(all_near(address, program.index))
-            hint = f" Did you mean {close}?" if close else ""
-            message = f"The execution is at {address}, which is not in this definition.{hint}"
-            problem = Problem(code="NO_SUCH_POSITION", path="/definition", message=message)
-            raise Unacceptable(message, code="NO_SUCH_POSITION", details=[problem])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections import Counter
 from contextlib import suppress
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -13,7 +15,7 @@ import msgspec
 import pytest
 
 from application.preparing import prepare_visit
-from application.retracing import called_as_asked
+from application.retracing import Assumed, called_as_asked
 from application.running import NodeRunner, Ran
 from domain.commands import (
     Begin,
@@ -28,8 +30,9 @@ from domain.commands import (
     Stored,
     TakeSnapshot,
 )
+from domain.compiler import compile_definition
 from domain.completions import end_of_completion
-from domain.errors import Refused, Unacceptable
+from domain.errors import InvalidDefinition, Refused, Unacceptable
 from domain.events import ExecutionEvent, NodeStarted
 from domain.evolve import fold
 from domain.execution import Execution
@@ -43,7 +46,7 @@ from infrastructure.nodes.registry import NodeRegistry
 from tests.reference.strategies import LETTERS, Case, build
 from tests.reference.test_against_reference import MOST_TURNS, act_of, disturb, is_refused, sent
 from tests.support.retracing import QUIET, Constant, retraced
-from tests.support.workflows import Script, Walk, scripted
+from tests.support.workflows import Script, Walk, scripted, workflow
 
 TORTURE = os.environ.get("CLEW_TORTURE") == "1"
 SEEDS = 8_000 if TORTURE else 800
@@ -191,3 +194,91 @@ def test_nothing_changed_comes_out_the_same(effect: str, block: int) -> None:
             raise
         assert effect == "none" or len(script.ran) == ran, "a node with an effect has run"
     loop.close()
+
+
+def mutated(definition: dict[str, Any], other: dict[str, Any], chance: Random) -> dict[str, Any]:
+    """The definition with something changed, in a place or wholly."""
+    changed: dict[str, Any] = deepcopy(definition)
+    lists: list[list[Any]] = []
+
+    def look(value: Any) -> None:
+        if isinstance(value, list):
+            lists.append(value)
+        for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            look(each)
+
+    look(changed["workflow"])
+    place = chance.choice(lists)
+    match chance.choice(("other", "drop", "insert", "settings", "double")):
+        case "other":
+            return other
+        case "drop" if place:
+            place.pop(chance.randrange(len(place)))
+        case "insert":
+            place.insert(chance.randint(0, len(place)), {"$.k0": "$.n"})
+        case "settings":
+            changed["settings"]["maxSteps"] = chance.randint(1, 30)
+        case _:
+            place.extend(deepcopy(place))
+    return changed
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_whatever_is_changed_the_walk_comes_to_an_end(block: int) -> None:
+    """Another definition, another state, other answers: no fault, no node that has an effect, and every visit told."""
+    loop = asyncio.Runner()
+    walked: Counter[str] = Counter()
+    for seed in range(block * SEEDS // 2, (block + 1) * SEEDS // 2):
+        chance = Random(f"changed {seed}")
+        case, other = build(chance), build(chance)
+        if is_refused(case):
+            continue
+        acts = {name: [act_of(does) for does in each] for name, each in case.script.items()}
+        script = Script(acts)
+        nodes = nodes_doing(script, "writes")
+        walk = lived(case, nodes, chance, loop)
+        ran = len(script.ran)
+        definition = mutated(case.definition, other.definition, chance)
+        try:
+            program = compile_definition(definition, nodes)
+        except InvalidDefinition:
+            program = walk.program
+        assumed = {
+            address: Assumed(edge=chance.choice(("x", "go", "error", None)), output=chance.choice((1, {}, None)))
+            for address in program.index
+            if chance.random() < 0.2
+        }
+        again = retraced(
+            walk.events,
+            walk.program,
+            nodes,
+            now=program,
+            state={"n": chance.randint(0, 3), "items": [1]} if chance.random() < 0.5 else None,
+            assume=chance.choice(({}, "recorded", assumed)),
+        )
+        assert len(script.ran) == ran, "a node with an effect has run"
+        assert again.events is not None and fold(again.events, Execution(id="walked")) == again.execution
+        unknown = {need.passage.key for need in again.needs}
+        if not again.execution.has_ended and again.astray:
+            waiting = {visit.address for _, visit, _ in again.execution.waits()}
+            stuck = {passage.address for passage in again.trail.passages if passage.key in unknown}
+            assert waiting | stuck or again.execution.status == "paused", seed
+        walked["unknown" if unknown else again.execution.status] += 1
+    loop.close()
+    assert {"unknown", "completed", "failed"} <= walked.keys()
+
+
+def test_a_retry_by_another_definition_goes_on_by_it() -> None:
+    """From there on records and steps are those of that one."""
+    script = Script({"a": [ValueError("no"), ("x", 1)], "b": [("x", 2)]})
+    nodes = nodes_doing(script, "writes")
+    walk = Walk(workflow({"a": {}}), nodes).run()
+    assert walk.execution.status == "failed"
+    into = compile_definition(workflow({"a": {}}, {"b": {}}), nodes)
+    walk.decide(Retry(now=walk.now, into=into))
+    walk.program, walk.rules = into, msgspec.structs.replace(walk.rules, program=into)
+    walk.run()
+    again = retraced(walk.events, compile_definition(workflow({"a": {}}), nodes), nodes, programs={into.hash: into})
+    assert again.events is not None and plain(again.events) == plain(walk.events)
+    assert (again.execution.status, again.needs) == ("completed", [])
+    assert again.execution.state["b_output"] == 2

@@ -261,6 +261,22 @@ def test_branches_that_are_not_known_do_not_stop_the_others(engine: Engine) -> N
     assert "p" not in answer["finalState"]
 
 
+def test_a_fork_is_walked_from_where_it_was_forked_off(engine: Engine) -> None:
+    """Its own beginning is the version of its source; what waits there comes to its end as it did."""
+    steps = [{"charge": {"amount": 1}}, {"signal": {"name": "go"}}, {"again": {"$node": "charge", "amount": "$.total"}}]
+    source = ran(engine, order() | {"workflow": steps}, status="suspended")
+    name = engine.fork(source, patch=setting("/total", 8)).execution_id
+    assert engine.what_if(name)["counts"] == {"same": 1}
+    engine.signal(name, "go", 1)
+    engine.wait(name)
+    answer = engine.what_if(name)
+    assert (answer["status"], answer["counts"]) == ("completed", {"reused": 2})
+    assert answer["finalState"] == engine.execution(name)["finalState"]
+    answer = engine.what_if(name, patch=setting("/total", 9))
+    assert [need["address"] for need in answer["needs"]] == ["/workflow/2/again"]
+    assert CHARGED == [1, 8]
+
+
 def test_how_many_would_end_otherwise(engine: Engine) -> None:
     """Of the last ones, where they first differ, and in a sentence."""
     definition = order() | {"workflow": [{"big": {"$node": "logic", "operation": "greater", "values": ["$.total", 3],

@@ -12,7 +12,9 @@ from starlette.testclient import TestClient
 from application import what_if
 from interfaces.http.wire_what_if import WhatIfAnswerBody, WhatIfSummaryBody
 from tests.application.test_what_if import CHARGE, CHARGED, Charge, order
+from tests.support import stores
 from tests.support.http import client, refused
+from tests.support.stores import DURABLE, Kind
 
 
 def posted(http: TestClient, path: str, body: Any = None, position: str = "0") -> dict[str, Any]:
@@ -24,12 +26,11 @@ def posted(http: TestClient, path: str, body: Any = None, position: str = "0") -
     return found
 
 
-@pytest.mark.parametrize("store", ["memory:", "sqlite:///log.db"])
-def test_one_and_many(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", DURABLE)
+def test_one_and_many(kind: Kind, tmp_path: Path) -> None:
     """The answers have the form of the description; the log is not longer than it was."""
-    monkeypatch.chdir(tmp_path)
     CHARGED.clear()
-    with client(Charge, store=store, home=tmp_path) as http:
+    with stores.stores(kind, tmp_path) as store, client(Charge, store=store.url(), home=tmp_path) as http:
         begun = http.post("/workflows", json=order(), headers={"Prefer": "wait=10"})
         body, position = begun.json(), begun.headers["Clew-Position"]
         name, version = body["executionId"], body["version"]

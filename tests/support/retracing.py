@@ -46,10 +46,12 @@ def retraced(
     execution_id: str = "walked",
     upto: int | None = None,
     children: Mapping[str, Execution] | None = None,
+    programs: Mapping[str, Program] | None = None,
 ) -> Retracing:
     """The walk again, of another program or on another initial state if given."""
+    program_of = programs.__getitem__ if programs is not None else None
     past, base = list(events), Execution(id=execution_id)
-    history = History(past, base=base, program=program, nodes=nodes, upto=upto)
+    history = History(past, base=base, program=program, nodes=nodes, upto=upto, program_of=program_of)
     rules = Rules(program=now or program, limits=Limits(), check_schema=check_schema)
     start, made = history.start, tuple[ExecutionEvent, ...]()
     if upto is None:
@@ -74,6 +76,7 @@ def retraced(
             nodes=nodes,
             runner=runner,
             assume=assume,
+            program_of=program_of,
             version=lambda name, version: (
                 (children or {})[name] if name != execution_id else fold(past[:version], base)
             ),
