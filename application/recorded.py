@@ -105,9 +105,14 @@ class Records:
             if isinstance(event, Resumed) and event.definition_hash and self._program_of is not None:
                 self._program = self._program_of(event.definition_hash)
             if isinstance(event, Resumed) and event.cause == "lock":
-                visit = decision.after.branches[event.branch].visit
-                started = visit.started if visit is not None else event.time
-                self._begun[event.branch] = (started, decision.after)
+                branch = decision.after.branches.get(event.branch)
+                visit = branch.visit if branch is not None else None
+                self._begun[event.branch] = (visit.started if visit is not None else event.time, decision.after)
+
+    @property
+    def begun(self) -> dict[str, Execution]:
+        """By branch, the execution that the visit which is in flight there was prepared on."""
+        return {name: execution for name, (_, execution) in self._begun.items()}
 
     def find(self, walk: int, address: str, pass_: str, tries: int = 1) -> Attempt | None:
         """The attempt of a visit that has this number, those that a crash cut short not counted.

@@ -126,6 +126,8 @@ class History:
         self.start = self.head = base
         self.open: dict[str, Passage] = {}
         """The visits that were open at the start, by branch."""
+        self.begun: dict[str, Execution] = {}
+        """The execution that the visit in flight at the start was prepared on, by branch."""
         self.since = 0
         """How many visits had begun before it."""
         for decision in decisions(events, base):
@@ -144,6 +146,7 @@ class History:
         if not before or (upto is not None and before < upto):
             self.start = decision.after
             self.since = len(self.trail.passages)
+            self.begun = self.records.begun
             self.open = {
                 name: replace(passage, writes=dict(passage.writes))
                 for name, passage in self.trail.open.items()
@@ -256,10 +259,16 @@ class Retracing:
     # Following what was recorded
 
     async def _begin_what_is_open(self) -> None:
-        for name, branch in self.execution.branches.items():
+        """Run what was in flight at the start: on what it saw when it began, or, where that is changed, on what there is."""
+        now = self.execution
+        changed = now is not self._history.start
+        for name, branch in now.branches.items():
             visit = branch.visit
-            if self.execution.status == "running" and visit is not None and visit.wait is None and not visit.between:
+            if now.status == "running" and visit is not None and visit.wait is None and not visit.between:
+                seen = now if changed else self._history.begun.get(name, now)
+                self.execution = replace(seen, branches={**seen.branches, name: branch})
                 await self._run(name)
+        self.execution = now
 
     async def _follow(self, told: Told) -> None:
         if self._own_dues:

@@ -166,33 +166,38 @@ def plain(events: list[ExecutionEvent]) -> list[dict[str, Any]]:
     return shown
 
 
+def check_unchanged(seed: int, effect: str, loop: asyncio.Runner) -> None:
+    """Walk a random execution again, from its beginning or from a version."""
+    case = build(Random(f"retraced {seed}"))
+    if is_refused(case):
+        return
+    acts = {name: [act_of(does) for does in each] for name, each in case.script.items()}
+    script = Script(acts) if effect == "writes" else Constant(acts)
+    nodes = nodes_doing(script, effect)
+    chance = Random(seed)
+    walk = lived(case, nodes, chance, loop)
+    ran = len(script.ran)
+    at = chance.choice((None, None, chance.randint(1, len(walk.events))))
+    try:
+        again = retraced(walk.events, walk.program, nodes, upto=at)
+        assert again.events is not None
+        began = again.execution.version - len(again.events)
+        assert plain(again.events) == plain(walk.events[began:])
+        assert again.execution == walk.execution
+        assert (again.astray, again.needs) == (False, [])
+    except BaseException as error:
+        error.add_note(f"seed {seed}, at {at}: {json.dumps(case.definition)}")
+        raise
+    assert effect == "none" or len(script.ran) == ran, "a node with an effect has run"
+
+
 @pytest.mark.parametrize("effect", ["writes", "none"])
 @pytest.mark.parametrize("block", range(2))
 def test_nothing_changed_comes_out_the_same(effect: str, block: int) -> None:
     """From the beginning and from any version, with nodes that are recorded and with nodes that compute."""
     loop = asyncio.Runner()
-    for seed in range(block * SEEDS // 2, (block + 1) * SEEDS // 2):
-        case = build(Random(f"retraced {seed}"))
-        if is_refused(case):
-            continue
-        acts = {name: [act_of(does) for does in each] for name, each in case.script.items()}
-        script = Script(acts) if effect == "writes" else Constant(acts)
-        nodes = nodes_doing(script, effect)
-        chance = Random(seed)
-        walk = lived(case, nodes, chance, loop)
-        ran = len(script.ran)
-        at = chance.choice((None, None, chance.randint(1, len(walk.events))))
-        try:
-            again = retraced(walk.events, walk.program, nodes, upto=at)
-            assert again.events is not None
-            began = again.execution.version - len(again.events)
-            assert plain(again.events) == plain(walk.events[began:])
-            assert again.execution == walk.execution
-            assert (again.astray, again.needs) == (False, [])
-        except BaseException as error:
-            error.add_note(f"seed {seed}, at {at}: {json.dumps(case.definition)}")
-            raise
-        assert effect == "none" or len(script.ran) == ran, "a node with an effect has run"
+    for seed in (5_455, *range(block * SEEDS // 2, (block + 1) * SEEDS // 2)):
+        check_unchanged(seed, effect, loop)
     loop.close()
 
 
