@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from hashlib import sha256
@@ -40,7 +41,7 @@ from application.running import NodeRunner
 from application.settling import Settling
 from application.timers import Timers
 from application.writer import Writer
-from domain.commands import Cancel, FireDue, OutsideCommand, Recover, RollBack, Rules, Start
+from domain.commands import Cancel, FireDue, OutsideCommand, Recover, Retry, RollBack, Rules, Start
 from domain.decide import decide
 from domain.errors import ClewError, InvalidDefinition, NotFound, Outdated, Refused, Unacceptable, Unavailable
 from domain.events import CommandKey, ExecutionEvent, ExecutionForked, ExecutionStarted
@@ -360,6 +361,8 @@ class Engine:
             except Outdated:
                 await live.flush()  # the version that is told is to be one that can be looked at
                 raise
+            if events and isinstance(command, Retry) and command.into is not None:
+                live.rules = self._rules(command.into)
             decided = live.execution  # what is answered: by the time that this is durable, it may have gone on
             if isinstance(command, Cancel | RollBack):
                 for task in live.tasks.values():
@@ -373,6 +376,13 @@ class Engine:
                 continue
             return self._done(decided, changed=bool(events), position=position)
         raise Unavailable(f"{execution_id} is being changed too quickly from elsewhere. Try again.")
+
+    async def keep_definition(self, definition: dict[str, Any], program: Program) -> None:
+        """Make a definition durable that an execution is to go on by. Raises StoreUnavailable."""
+        stored = self._programs.storing(program.hash, definition, self._clock.now())
+        if stored is not None:
+            with contextlib.suppress(VersionConflict):  # somebody stored the same
+                await self._writer.submit(stored)
 
     def _done(self, execution: Execution, *, changed: bool, position: int = 0, replayed: bool = False) -> Done:
         return Done(

@@ -18,7 +18,7 @@ from application.searching import Searches
 from domain.commands import ForkOff, Observe
 from domain.durations import iso
 from domain.errors import InvalidDefinition, Refused
-from domain.events import ExecutionEvent, ExecutionForked, NodeStarted, Place, Source
+from domain.events import CommandKey, ExecutionEvent, ExecutionForked, NodeStarted, Place, Source
 from domain.execution import Execution
 from domain.forked import dropped_visits
 from domain.forking import forking_event
@@ -37,6 +37,13 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
 
     execution: Execution
     recorded: Recorded
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What an execution is to go on by, and that as it was given, if it was."""
+
+    program: Program
+    definition: dict[str, Any] | None
 
 
 class ForkPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +109,18 @@ class Forks:
             priority=base.priority if request.priority is None else request.priority,
         )
         return ForkPlan(request=request, base=base, program=program, definition=given, command=command)
+
+    def target(self, execution_id: str, asked: Any, *, key: CommandKey | None = None) -> Target | None:
+        """What an execution is to go on by when it is retried: None when that is what it runs, or when the command of
+        this key is in its log already. Raises as `plan` does.
+        """
+        if asked == SAME:
+            return None
+        head = self._head_of(execution_id)
+        if key is not None and key.key in head.keys:
+            return None
+        program, given = self._program(head, asked)
+        return Target(program=program, definition=given) if program.hash != head.definition_hash else None
 
     def preview(self, request: ForkRequest) -> dict[str, Any]:
         """What a fork would begin with, and what of its source would run again. Begins nothing.

@@ -9,16 +9,19 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from application.breakers import BreakerView
 from application.engine import Engine
 from application.folds import Folds
+from application.forking import SAME, Target
 from application.ports import EventLog, Nodes, Summary, Views
 from application.programs import Programs
 from application.projector import Projector
 from application.queries import Queries
 from application.requests import Accepted, Done, ForkRequest, Published, Submission, ToPublish
 from application.what_if import WhatIf
-from domain.commands import OutsideCommand
+from domain.commands import OutsideCommand, Retry
 from domain.errors import ClewError, Unavailable
 
 logger = logging.getLogger("clew.service")
@@ -195,6 +198,12 @@ class Service:
         """Ask something of an execution (see `Engine.command`)."""
         return await self._carried_out(self._taking_engine().command(execution_id, command))
 
+    async def retry(self, execution_id: str, command: Retry, definition: Any = SAME) -> Done:
+        """Try a failed execution again, by another definition if one is named (see `Forks.target`)."""
+        engine = self._taking_engine()
+        target = await asyncio.to_thread(self.queries.forks.target, execution_id, definition, key=command.key)
+        return await self._carried_out(_retry(engine, execution_id, command, target))
+
     async def settled(self, execution_id: str, timeout_s: float) -> bool:
         """Wait until an execution has ended, parked or paused (see `Engine.settled`)."""
         return await asyncio.wrap_future(self._run(self._working_engine().settled(execution_id, timeout_s)))
@@ -223,6 +232,12 @@ class Service:
         """Like `command`, for callers without a loop."""
         return self._run(self._taking_engine().command(execution_id, command)).result()
 
+    def retry_and_wait(self, execution_id: str, command: Retry, definition: Any = SAME) -> Done:
+        """Like `retry`, for callers without a loop."""
+        engine = self._taking_engine()
+        target = self.queries.forks.target(execution_id, definition, key=command.key)
+        return self._run(_retry(engine, execution_id, command, target)).result()
+
     def wait_settled(self, execution_id: str, timeout_s: float) -> bool:
         """Like `settled`, for callers without a loop."""
         return self._run(self._working_engine().settled(execution_id, timeout_s)).result()
@@ -250,3 +265,12 @@ class Service:
         if not self._thread.is_alive():
             return "The engine has stopped. Start the service again."
         return self._engine.sickness if self._engine is not None else None
+
+
+async def _retry(engine: Engine, execution_id: str, command: Retry, target: Target | None) -> Done:
+    """Carry out a retry, what it is to go on by being durable first."""
+    if target is None:
+        return await engine.command(execution_id, command)
+    if target.definition is not None:
+        await engine.keep_definition(target.definition, target.program)
+    return await engine.command(execution_id, msgspec.structs.replace(command, into=target.program))

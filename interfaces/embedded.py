@@ -190,9 +190,12 @@ class Engine:
         """Go on after a pause, or try a failed execution again. False: it is running already."""
         return self._do(execution_id, Resume(now=0, reason=reason))
 
-    def retry(self, execution_id: str, *, reason: str = "") -> bool:
-        """Try a failed execution again from the step that failed."""
-        return self._do(execution_id, Retry(now=0, reason=reason))
+    def retry(
+        self, execution_id: str, *, reason: str = "", definition: dict[str, Any] | Literal["same", "latest"] = "same"
+    ) -> bool:
+        """Try a failed execution again from the step that failed; by another definition, or the latest that is published."""
+        plain = _json(definition, "the definition")
+        return self._service.retry_and_wait(execution_id, Retry(now=0, reason=reason), plain).changed
 
     def cancel(self, execution_id: str, *, reason: str = "") -> bool:
         """End an execution now."""

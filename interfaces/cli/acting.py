@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from interfaces.cli.files import definition_named, definition_option
 from interfaces.cli.options import Place, json_argument, json_option, place_options, reason_option
 
 
@@ -47,12 +48,17 @@ def pause(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("execution_id", metavar="ID")
+@definition_option
 @reason_option
 @json_option
 @place_options
-def retry(place: Place, execution_id: str, reason: str, as_json: bool) -> None:
-    """Try a failed execution again, from the step that failed."""
-    carry_out(place, "retry", execution_id, reason, as_json)
+def retry(place: Place, execution_id: str, definition: str | None, reason: str, as_json: bool) -> None:
+    """Try a failed execution again, from the step that failed.
+
+    With --definition it goes on by that one.
+    """
+    extra = {"definition": definition_named(definition)} if definition is not None else {}
+    carry_out(place, "retry", execution_id, reason, as_json, **extra)
 
 
 @click.command()

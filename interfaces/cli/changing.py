@@ -8,7 +8,8 @@ from typing import IO, Any
 import click
 
 from interfaces.cli.acting import carry_out
-from interfaces.cli.options import Place, json_argument, json_option, place_options, reason_option
+from interfaces.cli.options import Place, json_option, place_options, reason_option
+from interfaces.cli.patching import patch_of, patch_options
 
 VERSION_OPTION = click.option(
     "--if-version", type=click.IntRange(min=1), metavar="N", help="Only if this is the newest version."
@@ -77,9 +78,7 @@ def _print_preview(found: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("execution_id", metavar="ID")
-@click.option("--set", "sets", multiple=True, metavar="POINTER=JSON", help="Put a value at a place; repeatable.")
-@click.option("--remove", "removes", multiple=True, metavar="POINTER", help="Take away what is at a place; repeatable.")
-@click.option("--patch", "file", type=click.File("rb"), metavar="FILE", help="A JSON Patch (RFC 6902); - is stdin.")
+@patch_options
 @VERSION_OPTION
 @reason_option
 @json_option
@@ -98,29 +97,10 @@ def edit(
 
     What --patch says comes first, then each --set and each --remove: --set '/order/total=12.5' --remove /order/draft.
     """
-    patch = [*_patch(file), *map(_set, sets), *({"op": "remove", "path": pointer} for pointer in removes)]
+    patch = patch_of(file, sets, removes)
     if not patch:
         raise click.UsageError("Say what to change: --set, --remove or --patch.")
     carry_out(place, "edit", execution_id, reason, as_json, patch=patch, if_version=if_version)
-
-
-def _patch(file: IO[bytes] | None) -> list[Any]:
-    if file is None:
-        return []
-    patch = json_argument(file.read(), hint="--patch")
-    if not isinstance(patch, list):
-        raise click.BadParameter("A JSON Patch is a list of operations.", param_hint="--patch")
-    return patch
-
-
-def _set(pair: str) -> dict[str, Any]:
-    """The operation that puts a value at a place: what is there already is replaced, an element of a list too."""
-    pointer, separator, text = pair.partition("=")
-    if not separator or not pointer.startswith("/"):
-        raise click.BadParameter(f"{pair!r} is not of the form /pointer=JSON.", param_hint="--set")
-    value = json_argument(text.encode("utf-8", "surrogateescape"), hint="--set")
-    last = pointer.rpartition("/")[2]
-    return {"op": "replace" if last.isdecimal() else "add", "path": pointer, "value": value}
 
 
 @click.command()

@@ -45,6 +45,19 @@ def read_definition(file: IO[bytes]) -> Definition:
     return Definition(name_of(file), text, value, known)
 
 
+definition_option = click.option(
+    "--definition", metavar="FILE|latest", help="What it goes on by: a file, or the newest published version."
+)
+
+
+def definition_named(named: str) -> Any:
+    """What `--definition` names: the definition in a file, or a word that the server knows."""
+    if named in ("same", "latest"):
+        return named
+    with click.open_file(named, "rb") as file:
+        return read_definition(file).value
+
+
 def name_of(file: IO[bytes]) -> str:
     """How messages call a file."""
     return str(getattr(file, "name", "<stdin>"))

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import click
 
+from interfaces.cli.files import definition_named
 from interfaces.cli.options import Place, json_option, place_options, reason_option
 from interfaces.cli.patching import patch_of, patch_options
 
@@ -50,7 +51,7 @@ def fork(
     if patch := patch_of(file, sets, removes):
         chosen["patch"] = patch
     if definition is not None:
-        chosen["definition"] = _definition(definition)
+        chosen["definition"] = definition_named(definition)
     found = (sources.preview_fork if dry_run else sources.fork)(place, execution_id, chosen)
     if as_json:
         print_json(found)
@@ -58,15 +59,6 @@ def fork(
         _print_preview(found)
     else:
         _print_fork(found)
-
-
-def _definition(named: str) -> Any:
-    if named in ("same", "latest"):
-        return named
-    from interfaces.cli.files import read_definition
-
-    with click.open_file(named, "rb") as file:
-        return read_definition(file).value
 
 
 def _print_fork(found: dict[str, Any]) -> None:

@@ -14,9 +14,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def patch_options(command: F) -> F:
     """The options; they arrive as `sets`, `removes` and `file`."""
-    command = click.option("--patch", "file", type=click.File("rb"), metavar="FILE", help="A JSON Patch (- : stdin).")(
-        command
-    )
+    command = click.option(
+        "--patch", "file", type=click.File("rb"), metavar="FILE", help="A JSON Patch (RFC 6902); - is stdin."
+    )(command)
     command = click.option(
         "--remove", "removes", multiple=True, metavar="POINTER", help="Take away what is at a place; repeatable."
     )(command)

@@ -268,10 +268,17 @@ class AsyncClient:
         )
 
     async def retry(
-        self, execution_id: str, *, reason: str = "", key: str | None = None, if_version: int | None = None
+        self,
+        execution_id: str,
+        *,
+        reason: str = "",
+        definition: Mapping[str, Any] | Literal["same", "latest"] = "same",
+        key: str | None = None,
+        if_version: int | None = None,
     ) -> Done:
-        """Try a failed execution again from the step that failed."""
-        return await self._ask(operations.command(execution_id, "retry", reason=reason, key=key, if_version=if_version))
+        """Try a failed execution again from the step that failed; by another definition, or the latest that is published."""
+        call = operations.retry(execution_id, definition, reason=reason, key=key, if_version=if_version)
+        return await self._ask(call)
 
     async def cancel(
         self, execution_id: str, *, reason: str = "", key: str | None = None, if_version: int | None = None

@@ -263,10 +263,17 @@ class Client:
         return self._ask(operations.command(execution_id, "resume", reason=reason, key=key, if_version=if_version))
 
     def retry(
-        self, execution_id: str, *, reason: str = "", key: str | None = None, if_version: int | None = None
+        self,
+        execution_id: str,
+        *,
+        reason: str = "",
+        definition: Mapping[str, Any] | Literal["same", "latest"] = "same",
+        key: str | None = None,
+        if_version: int | None = None,
     ) -> Done:
-        """Try a failed execution again from the step that failed."""
-        return self._ask(operations.command(execution_id, "retry", reason=reason, key=key, if_version=if_version))
+        """Try a failed execution again from the step that failed; by another definition, or the latest that is published."""
+        call = operations.retry(execution_id, definition, reason=reason, key=key, if_version=if_version)
+        return self._ask(call)
 
     def cancel(
         self, execution_id: str, *, reason: str = "", key: str | None = None, if_version: int | None = None

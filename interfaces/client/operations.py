@@ -343,6 +343,19 @@ def fork(execution_id: str, options: ForkOptions, *, key: str | None) -> Call[Ac
     return Call(change(of(execution_id, "forks"), body, key=key), _accepted_inside)
 
 
+def retry(
+    execution_id: str,
+    definition: Mapping[str, Any] | str,
+    *,
+    reason: str,
+    key: str | None,
+    if_version: int | None,
+) -> Call[Done]:
+    """Try a failed execution again."""
+    body = given(definition=definition if definition != "same" else None)
+    return command(execution_id, "retry", body, reason=reason, key=key, if_version=if_version)
+
+
 def preview_fork(execution_id: str, options: ForkOptions) -> Call[Object]:
     """Ask what a fork would do."""
     body = {**fork_body(options), "dryRun": True}

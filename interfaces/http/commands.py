@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from application.presenting import links
+from application.requests import Done
 from domain import json
-from domain.commands import Cancel, OutsideCommand, Pause, PersonCommand, Resume, Retry, Signal
+from domain.commands import Cancel, OutsideCommand, Pause, PersonCommand, Resume, Signal
 from domain.document import parse
 from domain.errors import Unacceptable
 from domain.events import CommandKey
@@ -20,6 +22,7 @@ from interfaces.http.bodies import LONGEST_REASON, limits, read_reason, read_tex
 from interfaces.http.parameters import Parameter, read
 from interfaces.http.waits import applied, settled_response
 
+Asked = TypeVar("Asked", bound=OutsideCommand)
 SIGNAL_PARAMETERS: Final = (
     Parameter(name="reason", description="Why; kept in the log."),
     Parameter(name="address", description="The wait at this address, instead of the oldest of that name."),
@@ -41,7 +44,6 @@ def _person_endpoint(name: str, kind: type[PersonCommand]) -> Endpoint:
 
 pause: Final = _person_endpoint("pause", Pause)
 resume: Final = _person_endpoint("resume", Resume)
-retry: Final = _person_endpoint("retry", Retry)
 cancel: Final = _person_endpoint("cancel", Cancel)
 
 
@@ -97,10 +99,20 @@ def _key(request: Request, route: str, asked: Any) -> CommandKey | None:
     return CommandKey(key=key, request=json.digest([route, request.url.path, asked]))
 
 
-async def carried_out(request: Request, api: Api, command: OutsideCommand, *, status: int = 202) -> Response:
-    """The answer to a command: `status` when it changed something, 200 when that was so already."""
+async def carried_out(
+    request: Request,
+    api: Api,
+    command: Asked,
+    *,
+    status: int = 202,
+    carry_out: Callable[[str, Asked], Awaitable[Done]] | None = None,
+) -> Response:
+    """The answer to a command: `status` when it changed something, 200 when that was so already.
+
+    `carry_out` does it, unless that is the service as with any command.
+    """
     execution_id = request.path_params["id"]
-    done = await api.service.command(execution_id, command)
+    done = await (carry_out or api.service.command)(execution_id, command)
     body = {
         "executionId": execution_id,
         "status": done.status,
@@ -120,6 +132,5 @@ async def carried_out(request: Request, api: Api, command: OutsideCommand, *, st
 COMMANDS: Final[tuple[tuple[str, Endpoint, str], ...]] = (
     ("resume", resume, "Go on after a pause, or try a failed execution again"),
     ("pause", pause, "Let no further step begin"),
-    ("retry", retry, "Try a failed execution again from the step that failed"),
     ("cancel", cancel, "End an execution now"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -10,20 +11,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.presenting import links
-from application.requests import Accepted
+from application.requests import Accepted, Done
 from domain import json
+from domain.commands import Retry
 from domain.document import parse_definition
 from domain.errors import InvalidDefinition, Unacceptable
 from domain.events import CommandKey
 from domain.problems import Problem
 from domain.reporting import Report
 from interfaces.collector import paused_for
-from interfaces.forks import CHOICES, fork_problems, fork_request
+from interfaces.forks import CHOICES, definition_problem, fork_problems, fork_request
 from interfaces.http import headers, wire
 from interfaces.http import wire_forking as bodies
 from interfaces.http.api import Api, json_response
-from interfaces.http.bodies import LONGEST_REASON, limits, read_text
-from interfaces.http.operations import BODY_REFUSALS, Operation
+from interfaces.http.bodies import LONGEST_REASON, limits, read_text, unknown_key
+from interfaces.http.commands import asked_by, carried_out
+from interfaces.http.operations import BODY_REFUSALS, Operation, command
 from interfaces.http.parameters import read
 from interfaces.http.submissions import WRAPPER, moved, start_problems
 from interfaces.http.waits import applied, settled_response
@@ -31,6 +34,7 @@ from interfaces.http.workflows import warnings_of
 
 SHARED: Final = ("executionId", "labels", "priority")
 """What is said of an execution that begins in any other way, too."""
+RETRY_KEYS: Final = ("reason", "definition")
 KEYS: Final = ("at", "patch", "definition", *CHOICES, *SHARED, "dryRun", "reason")
 
 
@@ -56,6 +60,19 @@ async def fork(request: Request, api: Api) -> Response:
     return settled or json_response(_told(accepted, text), 201, answered)
 
 
+async def retry(request: Request, api: Api) -> Response:
+    """Try a failed execution again, by another definition if one is named."""
+    read(request.query_params, ())
+    text = await read_text(request, api.body_limit)
+    body = await run_in_threadpool(_read_retry, text, api)
+    command = Retry(**asked_by(request, "POST retry", body or None), reason=body.get("reason", ""))
+
+    async def carry_out(execution_id: str, command: Retry) -> Done:
+        return await api.service.retry(execution_id, command, body.get("definition", "same"))
+
+    return await carried_out(request, api, command, carry_out=carry_out)
+
+
 def _told(accepted: Accepted, text: bytes) -> dict[str, Any]:
     body = {
         "executionId": accepted.execution_id,
@@ -71,14 +88,34 @@ def _read(text: bytes, api: Api) -> dict[str, Any]:
 
     Raises NotJson; Unacceptable, or InvalidDefinition where there is a definition, with everything that is wrong at once.
     """
+    return _read_body(
+        text, api, 'such as {"at": "head~3"}', lambda body: (*start_problems(body, KEYS), *_problems(body))
+    )
+
+
+def _read_retry(text: bytes, api: Api) -> dict[str, Any]:
+    """The same for a retry."""
+    return _read_body(text, api, 'such as {"reason": "…"}', _retry_problems)
+
+
+def _retry_problems(body: dict[str, Any]) -> list[Problem]:
+    report = Report()
+    report.unknown(body, RETRY_KEYS, lambda key: unknown_key(key, RETRY_KEYS))
+    form = definition_problem(body)
+    return [*report.problems(), *([form] if form is not None else []), *reason_problems(body)]
+
+
+def _read_body(
+    text: bytes, api: Api, example: str, problems_of: Callable[[dict[str, Any]], Sequence[Problem]]
+) -> dict[str, Any]:
     if not text.strip():
         return {}
     with paused_for(text):
         body, known = parse_definition(text, limits=limits(api.body_limit))
         if not isinstance(body, dict):
-            message = 'The body is an object such as {"at": "head~3"}, or empty.'
+            message = f"The body is an object {example}, or empty."
             raise Unacceptable(message, code="SCHEMA", details=[Problem(code="SCHEMA", path="", message=message)])
-        outer = (*known, *start_problems(body, KEYS), *_problems(body))
+        outer = (*known, *problems_of(body))
         inner = definition_problems(body.get("definition"), api)
     if outer or inner:
         problems = Report((*outer, *inner)).problems()
@@ -126,5 +163,11 @@ OPERATIONS: Final = (
         refusals=(*BODY_REFUSALS, 404, 409, 422, 503),
         headers=("Idempotency-Key", "Prefer", "Clew-Actor"),
         takes=(bodies.ForkBody,),
+    ),
+    command(
+        "retry",
+        retry,
+        "Try a failed execution again from the step that failed, by another definition if one is named",
+        takes=(bodies.RetryBody,),
     ),
 )

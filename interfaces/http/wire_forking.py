@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from interfaces.http.wire import Body, Definition, Time
+from interfaces.http.wire_changing import PatchOperation
 
 Reason = Annotated[str, Meta(max_length=2_000)]
 OtherDefinition = Literal["same", "latest"] | Definition
@@ -22,7 +23,7 @@ class ForkBody(Body, frozen=True, kw_only=True):
     """
 
     at: str | int | UnsetType = UNSET
-    patch: Annotated[list[dict[str, Any]], Meta(max_length=1_000)] | UnsetType = UNSET
+    patch: Annotated[list[PatchOperation], Meta(max_length=1_000)] | UnsetType = UNSET
     definition: OtherDefinition = "same"
     effects: Literal["rerun", "reuse"] = "rerun"
     signals: Literal["keep", "drop"] = "keep"

@@ -198,3 +198,55 @@ def test_everything_that_is_wrong_is_told_at_once(http: TestClient) -> None:
 def test_there_must_be_such_an_execution(http: TestClient) -> None:
     """404 otherwise."""
     refused(http.post("/executions/nobody/forks", json={}), 404, "NOT_FOUND")
+
+
+FAILS = {"id": "fails", "name": "Fails", "version": "1.0.0", "workflow": ["empty", {"fail": {"message": "no"}}]}
+MENDED = {**FAILS, "version": "1.1.0", "workflow": ["empty", {"fail": {"$node": "empty"}}, {"$.mended": True}]}
+
+
+def failed(http: TestClient) -> str:
+    """An execution that has failed."""
+    answer = http.post("/workflows", json=FAILS, headers={"Prefer": "wait=10"})
+    assert answer.json()["status"] == "failed"
+    return str(answer.json()["executionId"])
+
+
+def test_a_retry_goes_on_by_another_definition(http: TestClient) -> None:
+    """Given in the body, or the latest that is published; the log says by which, and the lists have it."""
+    path = f"/executions/{failed(http)}"
+    answer = http.post(f"{path}/retry", json={"definition": MENDED, "reason": "mended"}, headers={"Prefer": "wait=10"})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["status"], body["workflowVersion"], body["finalState"]["mended"]) == ("completed", "1.1.0", True)
+    [resumed] = [each for each in http.get(f"{path}/events").json()["items"] if each["type"] == "Resumed"]
+    assert (resumed["data"]["workflowVersion"], resumed["data"]["definitionHash"]) == ("1.1.0", body["definitionHash"])
+    rows = http.get("/executions", headers={"Clew-Position": answer.headers["clew-position"]}).json()["items"]
+    assert rows[0]["workflowVersion"] == "1.1.0"
+    other = f"/executions/{failed(http)}"
+    refused(http.post(f"{other}/retry", json={"definition": "latest"}), 404, "NO_SUCH_WORKFLOW")
+    assert http.put("/workflows/fails/versions/1.1.0", json=MENDED).status_code == 201
+    key = {"Idempotency-Key": "again", "Prefer": "wait=10"}
+    assert http.post(f"{other}/retry", json={"definition": "latest"}, headers=key).json()["status"] == "completed"
+    replay = http.post(f"{other}/retry", json={"definition": "latest"}, headers={"Idempotency-Key": "again"})
+    assert (replay.status_code, replay.headers["idempotency-replayed"]) == (202, "true")
+
+
+def test_a_retry_by_a_definition_without_its_place_is_refused(http: TestClient) -> None:
+    """With the nearest addresses; what is no definition, or no retry, likewise. Nothing changes."""
+    name = failed(http)
+    before = http.get(f"/executions/{name}").json()
+    other = {**FAILS, "workflow": ["empty", "empty", {"fail": {"$node": "empty"}}]}
+    error = refused(http.post(f"/executions/{name}/retry", json={"definition": other}), 422, "NO_SUCH_POSITION")
+    assert error["details"][0]["nearest"] == "/workflow/2/fail"
+    refused(http.post(f"/executions/{name}/retry", json={"definition": {"id": "x"}}), 422, "VALIDATION_ERROR")
+    refused(http.post(f"/executions/{name}/retry", json={"definition": 7}), 422, "SCHEMA")
+    refused(http.post(f"/executions/{name}/retry", json={"by": "latest"}), 422, "UNKNOWN_KEY")
+    assert http.get(f"/executions/{name}").json() == before
+    assert http.post(f"/executions/{name}/retry", json={"definition": "same"}).status_code == 202
+
+
+def test_only_what_has_failed_goes_on_by_another_definition(http: TestClient) -> None:
+    """What runs, waits or has completed does not."""
+    source = source_of(http, {"signal": {"name": "go"}})
+    answer = http.post(f"/executions/{source['executionId']}/retry", json={"definition": MENDED})
+    refused(answer, 409, "NOT_FAILED")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from application.engine import Engine, EngineSettings
+from application.folds import Folds
 from application.ports import Append, Clock, EventLog, Nodes, Recorded
 from application.programs import Programs
 from application.service import Service
@@ -20,7 +21,12 @@ WORKER = "test:1"
 
 @contextmanager
 def service_on(
-    log: EventLog, nodes: Nodes, *, clock: Clock | None = None, limits: Limits | None = None
+    log: EventLog,
+    nodes: Nodes,
+    *,
+    clock: Clock | None = None,
+    limits: Limits | None = None,
+    folds: Folds | None = None,
 ) -> Iterator[Service]:
     """A started service on `log`, stopped at the end."""
     programs = Programs(log, nodes, limits or Limits())
@@ -35,9 +41,12 @@ def service_on(
             programs=programs,
             settings=EngineSettings(limits=limits or Limits(), worker=WORKER),
             committed=committed,
+            folds=folds,
         )
 
-    service = Service(log=log, views=MemoryViews(), nodes=nodes, programs=programs, make_engine=make_engine)
+    service = Service(
+        log=log, views=MemoryViews(), nodes=nodes, programs=programs, make_engine=make_engine, folds=folds
+    )
     try:
         service.start()
         yield service
