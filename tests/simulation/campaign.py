@@ -76,7 +76,7 @@ def play(seed: int | str) -> list[str]:
     case = case_of(chance)
     if case is None:
         return []
-    plain = _has_one_end(case)
+    plain = has_one_end(case)
     harmless = plain or chance.random() < 0.5
     world = World(seed, case.script)
     meddling = chance.choice((0, 0, 2, 5))
@@ -98,7 +98,8 @@ def play(seed: int | str) -> list[str]:
         return ["the last life was killed, though nothing was planned"]
     found = [*world.violations(), *_locks_that_were_not_given(world)]
     if plain and not found and not meddling and not _interrupted_too_often(world):
-        found += _differs_from_the_reference(case, world)
+        (execution_id,) = world.history.accepted
+        found += differs_from_the_reference(case, world, execution_id)
     return found
 
 
@@ -112,7 +113,7 @@ def _locks_that_were_not_given(world: World) -> list[str]:
     return ["a lock was not given"] if kept or "LOCK_TIMEOUT" in json.dumps(state) else []
 
 
-def _has_one_end(case: Case) -> bool:
+def has_one_end(case: Case) -> bool:
     """Whether it comes to one end only, of which the reference knows: nothing runs beside anything, nobody is asked."""
     asked = '"exhausted": "pause"' in json.dumps(case.definition)
     return not (asked or has_branches(case) or any(step in case.definition["workflow"] for step in PARKING))
@@ -123,9 +124,9 @@ def _interrupted_too_often(world: World) -> bool:
     return world.crashes > Limits().recoveries
 
 
-def _differs_from_the_reference(case: Case, world: World) -> list[str]:
+def differs_from_the_reference(case: Case, world: World, execution_id: str) -> list[str]:
+    """In what an execution of the case came out otherwise than by the plain interpreter."""
     reference = Reference(case.definition, case.script).run()
-    (execution_id,) = world.history.accepted
     ended = folded(world, execution_id)
     taken = [
         [event.address, event.edge if isinstance(event, EdgeTaken) else "error"]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from application.ports import Append, Clock, EventLog, Recorded, StoreUnavailable, VersionConflict
-from infrastructure.memory_log import MemoryLog
 
 SLACK_US = 1_500_000
 """A new life begins a second later by the virtual clock than what the old one may have recorded last."""
@@ -35,7 +34,7 @@ class Plan:
 class FaultyLog(EventLog):
     """One life's way to a log that outlives it."""
 
-    def __init__(self, kept: MemoryLog, plan: Plan, crash: Callable[[], None], *, clock: Clock, ledger: Ledger) -> None:
+    def __init__(self, kept: EventLog, plan: Plan, crash: Callable[[], None], *, clock: Clock, ledger: Ledger) -> None:
         self._kept = kept
         self._clock = clock
         self._ledger = ledger
@@ -115,6 +114,11 @@ class FaultyLog(EventLog):
         """Of what is recorded."""
         return self._kept.position()
 
+    def probe(self) -> None:
+        """Of what is recorded."""
+        self._refuse_the_dead()
+        self._kept.probe()
+
     def close(self) -> None:
         """The log outlives this way to it."""
 
@@ -127,3 +131,8 @@ class Ledger:
     order: list[tuple[str, str, str]] = field(default_factory=list)
     """(execution, address, visit) of each run of a node with an effect."""
     wrong: list[str] = field(default_factory=list)
+
+    def did(self, execution: str, address: str, visit: str, key: str) -> None:
+        """A node had its effect."""
+        self.order.append((execution, address, visit))
+        self.done[key] += 1

@@ -22,6 +22,7 @@ from domain.events import (
     StateEdited,
     StateUpdated,
     Suspended,
+    WorkflowPublished,
 )
 from domain.evolve import evolve
 from domain.execution import Execution
@@ -42,6 +43,15 @@ class History:
     answers: dict[str, set[str]] = field(default_factory=dict)
     """The executions that each submission key was answered with."""
 
+    def accept(self, execution: str, key: str, position: int) -> None:
+        """A submission was acknowledged."""
+        self.accepted[execution] = position
+        self.answers.setdefault(key, set()).add(execution)
+
+    def command(self, execution: str, key: str, version: int) -> None:
+        """A command was acknowledged."""
+        self.commands.append((execution, key, version))
+
 
 def violations(log: MemoryLog | SqliteLog, history: History, ledger: Ledger, *, crashes: int) -> list[str]:
     """Everything that is not as it must be, in words."""
@@ -53,7 +63,7 @@ def violations(log: MemoryLog | SqliteLog, history: History, ledger: Ledger, *, 
         if broken is not None:
             found.append(f"{stream}: the chain is broken at version {broken}")
         events = log.read(stream)
-        if isinstance(events[0].event, DefinitionStored):
+        if isinstance(events[0].event, DefinitionStored | WorkflowPublished):
             continue
         found += [f"{stream}: {problem}" for problem in _execution(log, stream, events)]
     found += _effects(ledger, everything, crashes)

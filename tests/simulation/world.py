@@ -28,6 +28,8 @@ from infrastructure.json_schemas import check_schema
 from infrastructure.memory_log import MemoryLog
 from infrastructure.nodes.library import standard_registry
 from infrastructure.nodes.registry import NodeRegistry
+from infrastructure.sqlite_log import SqliteLog
+from infrastructure.table_store import TableStore
 from tests.reference.nodes import Does
 from tests.simulation.faults import FaultyLog, Ledger, Plan
 from tests.simulation.invariants import History, violations
@@ -56,7 +58,7 @@ class World:
 
     seed: int | str
     script: dict[str, list[Does]] = field(default_factory=dict)
-    log: MemoryLog = field(default_factory=MemoryLog)
+    log: MemoryLog | SqliteLog = field(default_factory=MemoryLog)
     ledger: Ledger = field(default_factory=Ledger)
     history: History = field(default_factory=History)
     ids: Ids = field(default_factory=Ids)
@@ -64,6 +66,7 @@ class World:
     now: float = 0.0
     given: dict[str, Does] = field(default_factory=dict)
     """What each try of a visit does, by its key and number."""
+    tables: TableStore | None = None
 
     def __post_init__(self) -> None:
         self.chance = Random(f"world {self.seed}")
@@ -74,7 +77,7 @@ class World:
         loop = VirtualLoop(self.now)
         clock = VirtualClock(loop)
         log = FaultyLog(self.log, plan, loop.stop, clock=clock, ledger=self.ledger)
-        life = Life(self, log, clock)
+        life = self.life(log, clock)
         try:
             with measured_by(loop):
                 loop.run_until_complete(asyncio.wait_for(life.run(act), LIFE_S))
@@ -88,6 +91,10 @@ class World:
             log.crashed = True
             loop.bury()
         return True
+
+    def life(self, log: FaultyLog, clock: VirtualClock) -> Life:
+        """A new one."""
+        return Life(self, log, clock)
 
     def violations(self) -> list[str]:
         """What is not as it must be."""
@@ -106,9 +113,14 @@ class World:
         """What this visit does: the same when a crash lets it try again, the next when it retries by itself."""
         key = f"{context.idempotency_key} {context.step.attempt - self._interruptions(context)}"
         if key not in self.given:
-            acts = self.left.get(context.step.name)
-            self.given[key] = acts.pop(0) if acts else Does()
+            self.given[key] = self.give(key, context.step.name)
         return self.given[key]
+
+    def give(self, key: str, name: str) -> Does:
+        """What a try does that is the next of its step."""
+        del key
+        acts = self.left.get(name)
+        return acts.pop(0) if acts else Does()
 
     def _interruptions(self, context: ExecutionContext) -> int:
         """How often a crash has interrupted this visit."""
@@ -123,13 +135,26 @@ class Life:
     def __init__(self, world: World, log: FaultyLog, clock: VirtualClock) -> None:
         self.world = world
         self.log = log
-        nodes = standard_registry(files_root=None, entry_points=False)
+        nodes = standard_registry(files_root=None, entry_points=False, tables=world.tables)
         for letter, effect in EFFECTS.items():
-            nodes.register(_node(letter, effect, world, log))
+            nodes.register(effect_node(letter, effect, world, log))
         nodes.register(Drop)
         nodes.register(Deepen)
         nodes.register(Broken)
-        self.engine = _engine(log, nodes, clock, world)
+        self.engine = self.engine_on(nodes, clock)
+
+    def engine_on(self, nodes: NodeRegistry, clock: VirtualClock) -> Engine:
+        """Its engine, not started."""
+        settings = EngineSettings(worker="w", limits=Limits())
+        return Engine(
+            log=self.log,
+            nodes=nodes,
+            clock=clock,
+            ids=self.world.ids,
+            check_schema=check_schema,
+            programs=Programs(self.log, nodes, settings.limits),
+            settings=settings,
+        )
 
     async def run(self, act: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
         """Start, act, wait until everything has come to rest, stop."""
@@ -160,15 +185,14 @@ class Life:
         accepted = await self._told(lambda: self.engine.submit(submission))
         if accepted is None:
             return None
-        self.world.history.accepted[accepted.execution_id] = accepted.position
-        self.world.history.answers.setdefault(key, set()).add(accepted.execution_id)
+        self.world.history.accept(accepted.execution_id, key, accepted.position)
         return str(accepted.execution_id)
 
     async def ask(self, execution_id: str, command: OutsideCommand) -> None:
         """Give a command, and note it if it was acknowledged."""
         done = await self._told(lambda: self.engine.command(execution_id, command))
         if done is not None and done.changed and command.key is not None:
-            self.world.history.commands.append((execution_id, command.key.key, done.version))
+            self.world.history.command(execution_id, command.key.key, done.version)
 
     async def _told(self, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """The answer, or None for a refusal; a store that could not record is asked again."""
@@ -212,20 +236,7 @@ class Life:
         ]
 
 
-def _engine(log: FaultyLog, nodes: NodeRegistry, clock: VirtualClock, world: World) -> Engine:
-    settings = EngineSettings(worker="w", limits=Limits())
-    return Engine(
-        log=log,
-        nodes=nodes,
-        clock=clock,
-        ids=world.ids,
-        check_schema=check_schema,
-        programs=Programs(log, nodes, settings.limits),
-        settings=settings,
-    )
-
-
-def _node(letter: str, effect: Any, world: World, log: FaultyLog) -> type[WorkflowNode]:
+def effect_node(letter: str, effect: Any, world: World, log: FaultyLog) -> type[WorkflowNode]:
     """A node that takes a while, does what the world has in store for its visit, and keeps the ledger."""
 
     class Doing(WorkflowNode):
@@ -284,8 +295,7 @@ def _note(world: World, context: ExecutionContext, effect: str) -> None:
     if effect != "writes":
         return
     step = context.step
-    world.ledger.order.append((context.execution_id, step.address, str(step.visit)))
-    world.ledger.done[context.idempotency_key] += 1
+    world.ledger.did(context.execution_id, step.address, str(step.visit), context.idempotency_key)
     for recorded in world.log.read(context.execution_id, newest_first=True):
         event = execution_event(recorded)
         if isinstance(event, NodeStarted) and event.address == step.address and event.visit == step.visit:
