@@ -8,7 +8,6 @@ be written, also when a later sync succeeds: the kernel forgets it.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
@@ -43,9 +42,14 @@ class Drive:
     """As the running system sees them."""
     synced_names: dict[str, int] = field(default_factory=dict)
     unsynced_names: list[Record] = field(default_factory=list)
-    made: dict[int, int] = field(default_factory=dict)
-    """The inode that each creation made, by its place among all of them."""
     _numbers: count[int] = field(default_factory=count)
+
+    def hold(self, files: dict[str, bytes]) -> None:
+        """Begin with these files, for certain."""
+        for name, content in files.items():
+            number = next(self._numbers)
+            self.inodes[number] = Inode(bytearray(content))
+            self.names[name] = self.synced_names[name] = number
 
     def do(self, record: Record) -> None:
         """Take in the next call."""
@@ -100,10 +104,6 @@ class Drive:
             case "sectors":
                 _apply(content, _torn(inode.unsynced, likely, chance))
         return bytes(content)
-
-    def copy(self) -> Drive:
-        """One that goes its own way."""
-        return copy.deepcopy(self)
 
 
 def _named(names: dict[str, int], changes: Iterable[Record]) -> dict[str, int]:

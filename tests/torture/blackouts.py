@@ -1,0 +1,126 @@
+"""The campaign of power failures: a traced run, and at many moments of it a disk as it could be left, which must do."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from tests.torture.disk import Calls, Order, Record, What, notes, records
+from tests.torture.lives import live
+from tests.torture.power import MODES, Drive, lay_down
+from tests.torture.rounds import Round, Size, folder
+from tests.torture.stories import Story, story_of
+
+MOMENTS: Final[dict[Size, int]] = {"short": 12, "long": 60}
+"""At which a traced run is looked at."""
+AGAIN: Final = 0.2
+"""How often the power fails again while the store recovers."""
+
+
+def power(seed: str, size: Size) -> Round:
+    """One traced run of one to three lives, some of which are killed or have syncs that fail."""
+    chance = Random(f"power {seed}")
+    story, told = story_of(seed), Round()
+    with folder() as home:
+        trace = home / "trace"
+        _trace(story, home / "store", trace, chance=chance, told=told)
+        if not told.found:
+            _look(story, home, list(records(trace)), chance=chance, told=told, moments=MOMENTS[size])
+    return told
+
+
+def order_of(chance: Random) -> Order:
+    """What happens in a life that is traced."""
+    first = chance.randint(1, chance.choice((20, 200, 700)))
+    match chance.choice(("nothing", "nothing", "kill", "sync", "sync")):
+        case "kill":
+            return Order(chance.choice((What.KILL_BEFORE, What.KILL_WITHIN)), first=first)
+        case "sync":
+            first = chance.randint(1, chance.choice((6, 30)))
+            return Order(What.FAIL, Calls.SYNCS, first, chance.choice((1, 1, 2)), errno.EIO)
+        case _:
+            return Order()
+
+
+def _trace(story: Story, store: Path, trace: Path, *, chance: Random, told: Round) -> None:
+    store.mkdir()
+    for _ in range(chance.choice((1, 2, 2, 3))):
+        order = order_of(chance)
+        outcome, _ = live(story, store, trace, past=notes(trace), order=order, data=True)
+        told.runs += 1
+        told.faults += order.what is not What.NOTHING
+        if outcome.end == "failed":
+            told.found.append(f"a life with {order}: {outcome.given}")
+
+
+def moments_of(trace: list[Record], chance: Random, number: int) -> list[int]:
+    """Where the power fails: right after somebody was told something, more often than not, or anywhere."""
+    after_notes = [place + 1 for place, record in enumerate(trace) if record.kind == "N"]
+    chosen = {chance.choice(after_notes) if chance.random() < 0.6 else chance.randint(1, len(trace)) for _ in range(number)}
+    return sorted(chosen)
+
+
+def _look(story: Story, home: Path, trace: list[Record], *, chance: Random, told: Round, moments: int) -> None:
+    """Walk along the trace, and let the power fail at some moments of it."""
+    drive, places, seen, images = Drive(Random(f"forgets {story.seed}")), count(), set[bytes](), count()
+    for moment in moments_of(trace, chance, moments):
+        while (place := next(places)) < moment:
+            drive.do(trace[place])
+        places = count(place)
+        past = [record.note for record in trace[:moment] if record.kind == "N"]
+        for mode in chance.sample(MODES, 2):
+            files = drive.fails(mode, chance)
+            digest = _digest(files, past)
+            if digest in seen:
+                continue
+            seen.add(digest)
+            where = f"the power fails after call {moment} of {len(trace)}, of what is unsynced {mode} is kept"
+            _recover(story, home / f"image-{next(images)}", files, past, chance=chance, told=told, where=where)
+
+
+def _recover(  # noqa: PLR0913 - an image, and what is known of it
+    story: Story,
+    home: Path,
+    files: dict[str, bytes],
+    past: list[dict[str, Any]],
+    *,
+    chance: Random,
+    told: Round,
+    where: str,
+) -> None:
+    """The last life on what is left, now and then after one in which the power fails once more."""
+    lay_down(files, home, chance)
+    told.faults += 1
+    if chance.random() < AGAIN:
+        told.faults += 1
+        trace = home.with_suffix(".trace")
+        outcome, _ = live(story, home, trace, past=past, data=True)
+        if outcome.end == "failed":
+            told.found.append(f"{where}: {outcome.given}")
+            return
+        drive, again = Drive(chance), list(records(trace))
+        drive.hold(files)
+        moment = chance.randint(1, len(again))
+        for record in again[:moment]:
+            drive.do(record)
+        past = past + [record.note for record in again[:moment] if record.kind == "N"]
+        home = home.with_suffix(".again")
+        lay_down(drive.fails(chance.choice(MODES), chance), home, chance)
+        where += f", and again after call {moment} of {len(again)} of the recovery"
+    outcome, last = live(story, home, home.with_suffix(".last"), past=past, last=True)
+    told.runs += 1
+    if outcome.end != "done":
+        told.found.append(f"{where}: {outcome.given}")
+    told.found += [f"{where}: {wrong}" for wrong in last.wrong]
+
+
+def _digest(files: dict[str, bytes], past: list[dict[str, Any]]) -> bytes:
+    """Tells images apart that come to the same."""
+    digest = hashlib.sha256(str(len(past)).encode())
+    for name in sorted(files):
+        digest.update(name.encode() + hashlib.sha256(files[name]).digest())
+    return digest.digest()
