@@ -20,6 +20,7 @@ BUSY_TIMEOUT_S: Final = 5.0
 """How long to wait for another program (a backup, a browser of databases) to let go of the file."""
 LARGEST_WAL_BYTES: Final = 64 * 1024 * 1024
 """Writing over WAL pages is 1.5 times faster than growing the file, so it is cut only after an unusual surge."""
+CHUNK_BYTES: Final = 1024 * 1024
 COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
 
 LOCKED: Final = "is locked by another program. Close what has it open (a backup, a database browser), and try again."
@@ -69,6 +70,8 @@ def unavailable(path: Path, error: BaseException) -> StoreUnavailable:
         advice = ADVICE[sqlite3.SQLITE_FULL]
     if isinstance(error, OSError) and error.errno == errno.EROFS:
         advice = ADVICE[sqlite3.SQLITE_READONLY]
+    if isinstance(error, OSError) and error.errno == errno.EIO:
+        advice = ADVICE[sqlite3.SQLITE_IOERR]
     reason = error.strerror if isinstance(error, OSError) else error
     return StoreUnavailable(f"{path} {advice} ({reason})", details={"path": str(path)})
 
@@ -123,6 +126,24 @@ def refuse_newer(path: Path, found: Header, identity: Identity) -> None:
         )
 
 
+def settle(path: Path) -> None:
+    """Put on the disk what is in the write-ahead log beside a file, before anything is read from it and built on.
+
+    The kernel takes for clean what a failed sync could not write, and forgets to write it: it can be read, later syncs
+    succeed without it, and after a power failure it is a hole. SQLite reads a write-ahead log up to its first hole, and
+    lays what is before it over pages that were copied from behind it: the file is damaged. What is written again is
+    written. (https://lwn.net/Articles/752063)
+    """
+    beside = path.with_name(path.name + "-wal")
+    if not beside.exists():
+        return
+    with contextlib.closing(sqlite3.connect(uri(path, "rw"), uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
+        connection.isolation_level = None
+        connection.execute("BEGIN IMMEDIATE")  # meanwhile nobody adds to it, or begins it anew
+        _write_again(beside)
+        connection.execute("ROLLBACK")
+
+
 @contextlib.contextmanager
 def directories(directory: Path) -> Iterator[None]:
     """Make the missing directories, and take them away again if the block fails."""
@@ -175,6 +196,21 @@ def _make_directories(directory: Path, made: list[Path]) -> None:
         new.mkdir()
         made.append(new)
         _sync_directory(new.parent)
+
+
+def _write_again(path: Path) -> None:
+    """Write a file over with what it holds, and wait for the disk. One that is gone was not needed any more."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        at = 0
+        while chunk := os.pread(descriptor, CHUNK_BYTES, at):
+            at += os.pwrite(descriptor, chunk, at)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -232,6 +232,7 @@ def _open_to_write(path: Path) -> SqliteLog:
         lock = StoreLock(path)
         try:
             with sqlite_files.file(path):
+                sqlite_files.settle(path)
                 found = sqlite_files.read_header(path, LOG)
                 sqlite_files.refuse_newer(path, found, LOG)
                 return _open(path, LogFactory(path, create=found.empty), lock)

@@ -86,9 +86,12 @@ class LogConnectionPool(SQLiteConnectionPool):
             max_overflow=0,
             pool_timeout=READER_WAIT_S,
         )
+        self._path = path
         self._writes = writes
 
     def _create_connection(self) -> LogConnection:
+        if self._writes:
+            sqlite_files.settle(self._path)
         connection = sqlite3.connect(
             self.db_name,
             uri=True,
@@ -110,8 +113,8 @@ class LogConnectionPool(SQLiteConnectionPool):
         sqlite_files.prepare(connection, synchronous=2)
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES:d}")
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB:d}")
-        # What a failed sync left in the WAL may be readable and yet not on the disk. Copying it into the file and
-        # starting the WAL anew puts it there, before anything is built on it.
+        # Nothing is added behind what a connection before this one left in the WAL: it is copied into the file, and the
+        # WAL begun anew.
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
         if busy:
             raise StoreUnavailable("Another program keeps reading the log. Close what has it open, and try again.")

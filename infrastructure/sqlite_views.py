@@ -160,6 +160,7 @@ class SqliteViews(Views):
         return database
 
     def _open_writer(self) -> Database:
+        sqlite_files.settle(self._path)
         database = _connect(self._path, "rw")
         with _closed_on_failure(database):
             # What a power failure takes from the end of the views is projected again from the log.
@@ -201,6 +202,7 @@ def _open_to_read(path: Path) -> SqliteViews:
 
 def _open_to_write(path: Path) -> SqliteViews:
     with sqlite_files.directories(path.parent), sqlite_files.file(path):
+        sqlite_files.settle(path)
         found = sqlite_files.read_header(path, VIEWS)
         if not found.empty and found.schema_version != VIEWS.schema_version:
             sqlite_files.remove(path)

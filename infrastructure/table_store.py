@@ -184,6 +184,7 @@ def _memory() -> sqlite3.Connection:
 def _file(path: Path) -> sqlite3.Connection:
     """The connection that writes, to a file that is made where it is missing."""
     with sqlite_files.directories(path.parent), sqlite_files.file(path):
+        sqlite_files.settle(path)
         sqlite_files.refuse_newer(path, sqlite_files.read_header(path, TABLES), TABLES)
         connection = _connect(sqlite_files.uri(path, "rw"))
         try:
