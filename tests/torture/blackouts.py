@@ -33,15 +33,31 @@ def power(seed: str, size: Size) -> Round:
     return told
 
 
+def syncs(seed: str, size: Size) -> Round:
+    """A sync fails, the process dies with it, and the next one finds what the kernel has and the disk may never have."""
+    chance = Random(f"syncs {seed}")
+    story, told = story_of(seed), Round()
+    with folder() as home:
+        trace, store = home / "trace", home / "store"
+        store.mkdir()
+        order = Order(What.FAIL_THEN_KILL, Calls.SYNCS, chance.randint(1, chance.choice((10, 40))), 1, errno.EIO)
+        for each in (order, Order()):
+            _live(story, store, trace, order=each, told=told)
+        if not told.found:
+            _look(story, home, list(records(trace)), chance=chance, told=told, moments=MOMENTS[size], life=2)
+    return told
+
+
 def order_of(chance: Random) -> Order:
     """What happens in a life that is traced."""
     first = chance.randint(1, chance.choice((20, 200, 700)))
-    match chance.choice(("nothing", "nothing", "kill", "sync", "sync")):
+    match chance.choice(("nothing", "kill", "sync", "sync")):
         case "kill":
             return Order(chance.choice((What.KILL_BEFORE, What.KILL_WITHIN)), first=first)
         case "sync":
             first = chance.randint(1, chance.choice((6, 30)))
-            return Order(What.FAIL, Calls.SYNCS, first, chance.choice((1, 1, 2)), errno.EIO)
+            what = chance.choice((What.FAIL, What.FAIL_THEN_KILL))
+            return Order(what, Calls.SYNCS, first, chance.choice((1, 1, 2)), errno.EIO)
         case _:
             return Order()
 
@@ -49,25 +65,40 @@ def order_of(chance: Random) -> Order:
 def _trace(story: Story, store: Path, trace: Path, *, chance: Random, told: Round) -> None:
     store.mkdir()
     for _ in range(chance.choice((1, 2, 2, 3))):
-        order = order_of(chance)
-        outcome, _ = live(story, store, trace, past=notes(trace), order=order, data=True)
-        told.runs += 1
-        told.faults += order.what is not What.NOTHING
-        if outcome.end == "failed":
-            told.found.append(f"a life with {order}: {outcome.given}")
+        _live(story, store, trace, order=order_of(chance), told=told)
 
 
-def moments_of(trace: list[Record], chance: Random, number: int) -> list[int]:
-    """Where the power fails: right after somebody was told something, more often than not, or anywhere."""
-    after_notes = [place + 1 for place, record in enumerate(trace) if record.kind == "N"]
-    chosen = {chance.choice(after_notes) if chance.random() < 0.6 else chance.randint(1, len(trace)) for _ in range(number)}
-    return sorted(chosen)
+def _live(story: Story, store: Path, trace: Path, *, order: Order, told: Round) -> None:
+    outcome, _ = live(story, store, trace, past=notes(trace), order=order, data=True)
+    told.runs += 1
+    told.faults += order.what is not What.NOTHING
+    if outcome.end == "failed":
+        told.found.append(f"a life with {order}: {outcome.given}")
 
 
-def _look(story: Story, home: Path, trace: list[Record], *, chance: Random, told: Round, moments: int) -> None:
+def moments_of(trace: list[Record], chance: Random, number: int, *, life: int) -> list[int]:
+    """Where the power fails, from the birth of a life on: right after somebody was told something, more often than not."""
+    births = [place for place, record in enumerate(trace) if record.kind == "N" and "born" in record.note]
+    first = births[min(life, len(births)) - 1]
+    after_notes = [place + 1 for place in range(first, len(trace)) if trace[place].kind == "N"]
+    early = after_notes[: max(4, len(after_notes) // 4)]
+    anywhere = range(first + 1, len(trace) + 1)
+    return sorted({chance.choice(chance.choice((after_notes, early, anywhere))) for _ in range(number)})
+
+
+def _look(  # noqa: PLR0913 - a trace, and what is known of it
+    story: Story,
+    home: Path,
+    trace: list[Record],
+    *,
+    chance: Random,
+    told: Round,
+    moments: int,
+    life: int = 1,
+) -> None:
     """Walk along the trace, and let the power fail at some moments of it."""
     drive, places, seen, images = Drive(Random(f"forgets {story.seed}")), count(), set[bytes](), count()
-    for moment in moments_of(trace, chance, moments):
+    for moment in moments_of(trace, chance, moments, life=life):
         while (place := next(places)) < moment:
             drive.do(trace[place])
         places = count(place)

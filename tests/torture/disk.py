@@ -26,6 +26,8 @@ class What(IntEnum):
     KILL_WITHIN = 2
     """After half of a write; after any other call."""
     FAIL = 3
+    FAIL_THEN_KILL = 4
+    """And the process dies at the next call of any kind."""
 
 
 class Calls(IntFlag):
@@ -48,8 +50,9 @@ class Order:
     error: int = 0
 
     def __str__(self) -> str:
-        if self.what is What.FAIL:
-            return f"{os.strerror(self.error)} at {self.many} {self.calls.name} from number {self.first}"
+        if self.error:
+            end = ", and SIGKILL" if self.what is What.FAIL_THEN_KILL else ""
+            return f"{os.strerror(self.error)} at {self.many} {self.calls.name} from number {self.first}{end}"
         return f"{self.what.name} at call {self.first}" if self.what else "nothing"
 
 

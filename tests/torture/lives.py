@@ -244,7 +244,7 @@ def live(
         logging.disable(logging.CRITICAL)
         disk = WatchedDisk()
         disk.watch(home, trace, data=data)
-        disk.note({"born": str(order), "kill": str(kill)})
+        disk.note({"born": str(order), "kill": str(kill), "sick": bool(order.error)})
         disk.order(order)
         with (
             patch.object(sqlite_recorder, "CHECKPOINT_PAGES", SMALL_WAL_PAGES),
@@ -278,7 +278,7 @@ def _lived(story: stories.Story, home: Path, past: Sequence[Note], *, disk: Watc
                 *world.violations(),
                 *_changed(world, past),
                 *_lists_that_differ(world),
-                *stories.unfulfilled(world, story, interruptions=interruptions),
+                *stories.unfulfilled(world, story, interruptions=interruptions, sick=any(note.get("sick") for note in past)),
             ]
     finally:
         world.views.close()

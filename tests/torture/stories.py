@@ -86,14 +86,16 @@ async def finish(life: DiskLife, story: Story) -> None:
     assert await life.publish(ToPublish(definition=fixed("long"))), "a publication was refused without a reason"
 
 
-def unfulfilled(world: World, story: Story, *, interruptions: int) -> Iterator[str]:
-    """What has not come of a story that was finished after so many interruptions."""
+def unfulfilled(world: World, story: Story, *, interruptions: int, sick: bool) -> Iterator[str]:
+    """What has not come of a story that was finished after so many interruptions; tables on a `sick` disk may fail."""
     for key in story.submissions:
+        if key == "rows" and sick:
+            continue
         execution_id = next(iter(world.history.answers[key]))
         ended = folded(world, execution_id)
         if key != "random" and interruptions <= Limits().recoveries and ended.status != "completed":
             yield f"{key} is {ended.status}: {ended.failure}"
-    if "rows" in story.submissions and world.tables is not None and interruptions <= Limits().recoveries:
+    if "rows" in story.submissions and not sick and world.tables is not None and interruptions <= Limits().recoveries:
         with world.tables.reading() as connection:
             rows = [found.record["of"] for found in Records(connection, "rows").where({})]
         if sorted(rows) != list(range(ROWS)):

@@ -1,7 +1,8 @@
 /* A disk that is watched, and on which something happens at the call that was ordered. Preloaded into a process, it
  * does nothing until disk_watch() names a directory. Then it counts the calls that change what is below that directory,
  * one after the other whatever thread they come from, and writes each of them into a trace, with its data if it is told
- * to. At the call that was ordered it fails, or ends the process by SIGKILL before the call or in the middle of it.
+ * to. At the call that was ordered it fails, or ends the process by SIGKILL before the call or in the middle of it, or
+ * first fails and then ends the process at the next call of any kind.
  *
  * A record of the trace: kind (1 byte), length of the path (2), of the data (4), offset (8), path, data. */
 #define _GNU_SOURCE
@@ -19,7 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { NOTHING, KILL_BEFORE, KILL_WITHIN, FAIL };
+enum { NOTHING, KILL_BEFORE, KILL_WITHIN, FAIL, FAIL_THEN_KILL };
 enum { WRITES = 1, SYNCS = 2, NAMES = 4 };
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
@@ -28,6 +29,7 @@ static size_t below_length = 0;
 static int trace = -1, with_data = 0, with_syncs = 1;
 static int what = NOTHING, kinds = WRITES | SYNCS | NAMES, error_number = 0;
 static long first = 0, many = 0, calls = 0, failed = 0;
+static int dies_next = 0;
 
 void disk_watch(const char *directory, const char *file, int data, int syncs) {
     snprintf(below, sizeof below, "%s", directory);
@@ -94,11 +96,14 @@ static const char *path_of(int file, char *buffer, size_t size) {
 
 /* What happens at this call: the order if it is due. */
 static int due(int kind) {
+    if (dies_next) return KILL_BEFORE;
     if (!(kinds & kind)) return NOTHING;
     calls++;
     if (what == NOTHING || calls < first || calls >= first + many) return NOTHING;
-    if (what == FAIL) failed++;
-    return what;
+    if (what != FAIL && what != FAIL_THEN_KILL) return what;
+    failed++;
+    dies_next = what == FAIL_THEN_KILL && failed == many;
+    return FAIL;
 }
 
 static void die(void) {
