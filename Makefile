@@ -5,6 +5,9 @@ READY := .venv/.ready
 # One more process than cores: many tests wait for a disk or a child process.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
+# How long `make torture` goes on after the long form of the suite's own campaigns.
+MINUTES ?= 60
+
 .PHONY: install demo test check serve bench torture schemas docs clean
 
 install: $(READY)
@@ -35,8 +38,10 @@ serve: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH)
 
+# TORTURE="--seed 1a2b --only power --rounds 1" plays a round again that found something.
 torture: $(READY)
-	CLEW_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests
+	CLEW_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/simulation tests/reference tests/domain tests/crash
+	$(BIN)/python -m tests.torture --minutes $(MINUTES) $(TORTURE)
 
 schemas: $(READY)
 	$(BIN)/python -m interfaces.schema > schemas/workflow.schema.json

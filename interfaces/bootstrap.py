@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -20,6 +21,7 @@ from application.queries import Queries
 from application.service import Service
 from application.what_if import WhatIf
 from domain.secrets import unusable
+from infrastructure import sqlite_files
 from infrastructure.json_schemas import check_schema
 from infrastructure.memory_checkpoints import MemoryCheckpoints
 from infrastructure.memory_log import MemoryLog
@@ -191,8 +193,8 @@ def _open(settings: Settings, *, read_only: bool = False) -> tuple[EventLog, Vie
     except BaseException:
         log.close()
         if is_new:  # it has no event yet: nothing is left of a start that failed
-            for part in ("", "-wal", "-shm"):
-                path.with_name(path.name + part).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # why it can't start matters more than what it can't clear away
+                sqlite_files.remove(path)
         raise
 
 

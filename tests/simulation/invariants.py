@@ -29,8 +29,11 @@ from domain.execution import Execution
 from domain.patches import apply
 from infrastructure.chain import broken_link
 from infrastructure.memory_log import MemoryLog
+from infrastructure.postgres_log import PostgresLog
 from infrastructure.sqlite_log import SqliteLog
 from tests.simulation.faults import Ledger
+
+Kept = MemoryLog | SqliteLog | PostgresLog
 
 
 @dataclass
@@ -53,7 +56,7 @@ class History:
         self.commands.append((execution, key, version))
 
 
-def violations(log: MemoryLog | SqliteLog, history: History, ledger: Ledger, *, crashes: int) -> list[str]:
+def violations(log: Kept, history: History, ledger: Ledger, *, crashes: int) -> list[str]:
     """Everything that is not as it must be, in words."""
     everything = log.follow(0, 1_000_000)
     streams = {recorded.stream for recorded in everything}
@@ -76,7 +79,7 @@ def _positions(everything: list[Recorded]) -> Iterator[str]:
         yield "positions are not 1 to n"
 
 
-def _acknowledged(log: MemoryLog | SqliteLog, history: History, everything: list[Recorded]) -> Iterator[str]:
+def _acknowledged(log: Kept, history: History, everything: list[Recorded]) -> Iterator[str]:
     for execution, position in history.accepted.items():
         if not 1 <= position <= len(everything) or not log.version(execution):
             yield f"{execution} was accepted and is not in the log"
@@ -96,7 +99,7 @@ def _key(recorded: Recorded) -> str | None:
     return key.key if key is not None else None
 
 
-def _execution(log: MemoryLog | SqliteLog, stream: str, events: list[Recorded]) -> Iterator[str]:
+def _execution(log: Kept, stream: str, events: list[Recorded]) -> Iterator[str]:
     if [recorded.version for recorded in events] != list(range(1, len(events) + 1)):
         yield "versions are not 1 to n"
     times = [recorded.event.time for recorded in events]
@@ -108,9 +111,7 @@ def _execution(log: MemoryLog | SqliteLog, stream: str, events: list[Recorded]) 
     yield from _timers(history)
 
 
-def _folds(
-    log: MemoryLog | SqliteLog, stream: str, events: list[Recorded], history: list[ExecutionEvent]
-) -> Iterator[str]:
+def _folds(log: Kept, stream: str, events: list[Recorded], history: list[ExecutionEvent]) -> Iterator[str]:
     execution, row = Execution(id=stream), None
     state = None
     for recorded, event in zip(events, history, strict=True):

@@ -12,7 +12,7 @@ from typing import Any, Final
 from tests.torture.disk import Calls, Order, Record, What, notes, records
 from tests.torture.lives import live
 from tests.torture.power import MODES, Drive, lay_down
-from tests.torture.rounds import Round, Size, folder
+from tests.torture.rounds import Cases, Round, Size, folder
 from tests.torture.stories import Story, story_of
 
 MOMENTS: Final[dict[Size, int]] = {"short": 12, "long": 60}
@@ -21,22 +21,21 @@ AGAIN: Final = 0.2
 """How often the power fails again while the store recovers."""
 
 
-def power(seed: str, size: Size) -> Round:
+def power(seed: str, size: Size, told: Round) -> Cases:
     """One traced run of one to three lives, some of which are killed or have syncs that fail."""
     chance = Random(f"power {seed}")
-    story, told = story_of(seed), Round()
+    story = story_of(seed)
     with folder() as home:
         trace = home / "trace"
         _trace(story, home / "store", trace, chance=chance, told=told)
         if not told.found:
-            _look(story, home, list(records(trace)), chance=chance, told=told, moments=MOMENTS[size])
-    return told
+            yield from _look(story, home, list(records(trace)), chance=chance, told=told, moments=MOMENTS[size])
 
 
-def syncs(seed: str, size: Size) -> Round:
+def syncs(seed: str, size: Size, told: Round) -> Cases:
     """A sync fails, the process dies with it, and the next one finds what the kernel has and the disk may never have."""
     chance = Random(f"syncs {seed}")
-    story, told = story_of(seed), Round()
+    story = story_of(seed)
     with folder() as home:
         trace, store = home / "trace", home / "store"
         store.mkdir()
@@ -44,8 +43,8 @@ def syncs(seed: str, size: Size) -> Round:
         for each in (order, Order()):
             _live(story, store, trace, order=each, told=told)
         if not told.found:
-            _look(story, home, list(records(trace)), chance=chance, told=told, moments=MOMENTS[size], life=2)
-    return told
+            calls = list(records(trace))
+            yield from _look(story, home, calls, chance=chance, told=told, moments=MOMENTS[size], life=2)
 
 
 def order_of(chance: Random) -> Order:
@@ -86,7 +85,7 @@ def moments_of(trace: list[Record], chance: Random, number: int, *, life: int) -
     return sorted({chance.choice(chance.choice((after_notes, early, anywhere))) for _ in range(number)})
 
 
-def _look(  # noqa: PLR0913 - a trace, and what is known of it
+def _look(
     story: Story,
     home: Path,
     trace: list[Record],
@@ -95,7 +94,7 @@ def _look(  # noqa: PLR0913 - a trace, and what is known of it
     told: Round,
     moments: int,
     life: int = 1,
-) -> None:
+) -> Cases:
     """Walk along the trace, and let the power fail at some moments of it."""
     drive, places, seen, images = Drive(Random(f"forgets {story.seed}")), count(), set[bytes](), count()
     for moment in moments_of(trace, chance, moments, life=life):
@@ -111,9 +110,10 @@ def _look(  # noqa: PLR0913 - a trace, and what is known of it
             seen.add(digest)
             where = f"the power fails after call {moment} of {len(trace)}, of what is unsynced {mode} is kept"
             _recover(story, home / f"image-{next(images)}", files, past, chance=chance, told=told, where=where)
+            yield
 
 
-def _recover(  # noqa: PLR0913 - an image, and what is known of it
+def _recover(
     story: Story,
     home: Path,
     files: dict[str, bytes],

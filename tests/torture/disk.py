@@ -56,8 +56,14 @@ class Order:
         return f"{self.what.name} at call {self.first}" if self.what else "nothing"
 
 
+NOTHING: Final = Order()
+
+
 class Record(NamedTuple):
-    """A call that was made, or a note. `kind`: W(rite), T(runcate), S(ync), F(ailed sync), C(reate), U(nlink), R(ename), N(ote)."""
+    """A call that was made, or a note.
+
+    `kind`: W(rite), T(runcate), S(ync), F(ailed sync), C(reate), U(nlink), R(ename: `data` is the new path), N(ote).
+    """
 
     kind: str
     path: str

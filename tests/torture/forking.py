@@ -34,7 +34,9 @@ def forked(work: Callable[[], Any]) -> Outcome:
         number = os.WTERMSIG(status)
         if number == signal.SIGKILL:
             return Outcome("killed")
-        return Outcome("failed", "it hangs" if number == signal.SIGALRM else f"it ended by {signal.Signals(number).name}")
+        return Outcome(
+            "failed", "it hangs" if number == signal.SIGALRM else f"it ended by {signal.Signals(number).name}"
+        )
     if not text:
         return Outcome("failed", f"it ended with status {os.waitstatus_to_exitcode(status)} and said nothing")
     end, given = json.loads(text)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from tests.torture.disk import Order, What, notes
 from tests.torture.failpoints import Kill
 from tests.torture.lives import Told, live
-from tests.torture.rounds import Round, Size, folder
+from tests.torture.rounds import Cases, Round, Size, folder
 from tests.torture.stories import Story, story_of
 
 SAMPLE: Final = 14
@@ -52,10 +52,10 @@ def some(told: Told, chance: Random, size: Size) -> list[Death]:
     return [death for kind in (named, calls) for death in chance.sample(kind, min(SAMPLE // 2, len(kind)))]
 
 
-def kills(seed: str, size: Size) -> Round:
+def kills(seed: str, size: Size, told: Round) -> Cases:
     """A story is killed at each of its calls and points; then it goes on to its end, after another kill now and then."""
     chance = Random(f"kills {seed}")
-    story, told = story_of(seed), Round()
+    story = story_of(seed)
     with folder() as home:
         quiet = _live(story, home / "quiet", Death(), told=told)
         for number, death in enumerate(some(quiet, chance, size)):
@@ -67,13 +67,13 @@ def kills(seed: str, size: Size) -> Round:
                 _live(story, place, again, told=told)
                 lives.append(again)
             _end(story, place, lives, told=told)
-    return told
+            yield
 
 
-def recoveries(seed: str, size: Size) -> Round:
+def recoveries(seed: str, size: Size, told: Round) -> Cases:
     """A story is killed once; the life after it is killed at each of its calls and points."""
     chance = Random(f"recoveries {seed}")
-    story, told = story_of(seed), Round()
+    story = story_of(seed)
     with folder() as home:
         quiet = _live(story, home / "quiet", Death(), told=told)
         first = chance.choice(list(deaths(quiet)))
@@ -83,7 +83,7 @@ def recoveries(seed: str, size: Size) -> Round:
             place = _copied(home / "first", home / str(number))
             _live(story, place, death, told=told)
             _end(story, place, [first, death], told=told)
-    return told
+            yield
 
 
 def _copied(place: Path, to: Path) -> Path:

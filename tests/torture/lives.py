@@ -19,7 +19,6 @@ from unittest.mock import patch
 from application import checkpointing, folds
 from application.checkpointing import CheckpointWriter
 from application.engine import Engine, EngineSettings
-from application.folds import Folds
 from application.ports import Checkpoint, StoreUnavailable, Summary, Views
 from application.programs import Programs
 from application.projector import LINGER_S, Projector
@@ -39,7 +38,7 @@ from tests.simulation.virtual_time import VirtualClock
 from tests.simulation.world import Life, World, effect_node
 from tests.support.workflows import NOON
 from tests.torture import failpoints, stories
-from tests.torture.disk import Order, WatchedDisk
+from tests.torture.disk import NOTHING, Order, WatchedDisk
 from tests.torture.failpoints import Kill
 from tests.torture.forking import Outcome, forked
 
@@ -233,7 +232,7 @@ def live(
     trace: Path,
     *,
     past: Sequence[Note],
-    order: Order = Order(),
+    order: Order = NOTHING,
     kill: Kill | None = None,
     data: bool = False,
     last: bool = False,
@@ -269,7 +268,7 @@ def _lived(story: stories.Story, home: Path, past: Sequence[Note], *, disk: Watc
     world = DiskWorld(story, home, past, disk)
     part = stories.finish if last else stories.act
     try:
-        assert world.live(Plan(), lambda life: part(life, story))
+        assert world.live(Plan(), lambda life: part(_on_disk(life), story))
         found = []
         if last:
             interruptions = sum("born" in note for note in past)
@@ -278,7 +277,9 @@ def _lived(story: stories.Story, home: Path, past: Sequence[Note], *, disk: Watc
                 *world.violations(),
                 *_changed(world, past),
                 *_lists_that_differ(world),
-                *stories.unfulfilled(world, story, interruptions=interruptions, sick=any(note.get("sick") for note in past)),
+                *stories.unfulfilled(
+                    world, story, interruptions=interruptions, sick=any(note.get("sick") for note in past)
+                ),
             ]
     finally:
         world.views.close()
@@ -286,6 +287,11 @@ def _lived(story: stories.Story, home: Path, past: Sequence[Note], *, disk: Watc
         world.tables.close()
         world.log.close()
     return found
+
+
+def _on_disk(life: Life) -> DiskLife:
+    assert isinstance(life, DiskLife)
+    return life
 
 
 def _changed(world: DiskWorld, past: Sequence[Note]) -> list[str]:

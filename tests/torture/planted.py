@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from application import engine, live, projector
 from application.ports import StoreUnavailable
 from infrastructure import doubt, sqlite_files, sqlite_log, sqlite_recorder, sqlite_views, table_store
 from infrastructure.locking import StoreLock
+from interfaces import bootstrap
 from tests.torture.disk import Record
 from tests.torture.power import Drive
 
@@ -22,20 +24,21 @@ Plant = Callable[[MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Bug:
-    """How it is planted, and the campaign that must find it."""
+    """How it is planted, the campaign that must find it, and a seed with which that is soon done."""
 
     campaign: str
     plant: Plant
+    seed: str
 
 
 BUGS: Final[dict[str, Bug]] = {}
 
 
-def bug(campaign: str) -> Callable[[Plant], Plant]:
+def bug(campaign: str, seed: str = "0") -> Callable[[Plant], Plant]:
     """Add a bug under the name of its function."""
 
     def add(plant: Plant) -> Plant:
-        BUGS[plant.__name__.replace("_", " ")] = Bug(campaign, plant)
+        BUGS[plant.__name__.replace("_", " ")] = Bug(campaign, plant, seed)
         return plant
 
     return add
@@ -108,7 +111,7 @@ def what_a_failed_sync_left_is_trusted(patch: MonkeyPatch) -> None:
     patch.setattr(sqlite_files, "settle", lambda path: None)
 
 
-@bug("syncs")
+@bug("sick")
 def a_failed_sync_is_tried_again_and_trusted(patch: MonkeyPatch) -> None:
     def commit_or_doubt(self: Any) -> None:
         try:
@@ -126,3 +129,103 @@ def told_before_it_is_durable(patch: MonkeyPatch) -> None:
         return ()
 
     patch.setattr(live.Live, "flush", flush)
+
+
+# A kill
+
+
+@bug("kills")
+def a_table_does_not_know_a_visit_again(patch: MonkeyPatch) -> None:
+    def once(self: table_store.TableStore, visit: str, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        del visit
+        with self.writing() as connection:
+            return work(connection)
+
+    patch.setattr(table_store.TableStore, "once", once)
+
+
+@bug("kills")
+def nothing_is_recovered(patch: MonkeyPatch) -> None:
+    patch.setattr(engine.Engine, "_recover", lambda self, live: setattr(live, "fresh", False))
+
+
+@bug("kills")
+def the_newest_execution_is_not_taken_up(patch: MonkeyPatch) -> None:
+    original = engine.Engine.start
+
+    async def start(self: engine.Engine, unfinished: Any = ()) -> None:
+        await original(self, list(unfinished)[1:])
+
+    patch.setattr(engine.Engine, "start", start)
+
+
+@bug("kills")
+def effects_do_not_wait_for_their_beginning(patch: MonkeyPatch) -> None:
+    original = live.Live.flush
+
+    async def flush(self: live.Live) -> Any:
+        return () if self.execution.in_flight() else await original(self)
+
+    patch.setattr(live.Live, "flush", flush)
+
+
+@bug("kills")
+def the_lists_begin_at_the_head_of_the_log(patch: MonkeyPatch) -> None:
+    original = projector.Projector.catch_up
+
+    def catch_up(self: projector.Projector) -> int:
+        if self._position == 0 and self._views.position():
+            self._views.put([], self._log.position())
+        return original(self)
+
+    patch.setattr(projector.Projector, "catch_up", catch_up)
+
+
+@bug("recoveries")
+def the_lock_of_a_dead_process_is_kept(patch: MonkeyPatch) -> None:
+    original = StoreLock._acquire
+
+    def acquire(self: StoreLock) -> int:
+        if self._path.exists():
+            raise StoreUnavailable("somebody held it")
+        return original(self)
+
+    patch.setattr(StoreLock, "_acquire", acquire)
+
+
+# A sick disk
+
+
+@bug("sick")
+def a_failed_commit_is_taken_for_a_success(patch: MonkeyPatch) -> None:
+    original = sqlite_log.SqliteLog.append
+
+    def append(self: sqlite_log.SqliteLog, batch: Any) -> Any:
+        try:
+            return original(self, batch)
+        except StoreUnavailable:
+            return [() for _ in batch]
+
+    patch.setattr(sqlite_log.SqliteLog, "append", append)
+
+
+@bug("sick")
+def after_a_failed_commit_nobody_takes_it_up_again(patch: MonkeyPatch) -> None:
+    async def revive(self: engine.Engine, execution_id: str, error: Any) -> None:
+        return
+
+    patch.setattr(engine.Engine, "_revive", revive)
+
+
+@bug("sick")
+def a_doubtful_commit_is_not_looked_up(patch: MonkeyPatch) -> None:
+    patch.setattr(doubt.Doubt, "remember", lambda self, rows: None)
+
+
+@bug("sick")
+def what_can_not_be_cleared_away_hides_why_it_does_not_start(patch: MonkeyPatch) -> None:
+    class Contexts:
+        def __getattr__(self, name: str) -> Any:
+            return nullcontext if name == "suppress" else getattr(contextlib, name)
+
+    patch.setattr(bootstrap, "contextlib", Contexts())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +17,17 @@ MEMORY: Final = Path("/dev/shm")
 
 @dataclass
 class Round:
-    """So many runs, with so many faults in them, and what was found: each in words."""
+    """What a campaign adds to with each case: so many runs, so many faults in them, and what was found, each in words."""
 
     runs: int = 0
     faults: int = 0
     found: list[str] = field(default_factory=list)
+
+
+Cases = Generator[None, None, None]
+"""Each is played when it is asked for."""
+Campaign = Callable[[str, Size, Round], Cases]
+"""(seed, size, round) -> its cases."""
 
 
 @contextmanager

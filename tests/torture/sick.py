@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.torture.disk import Calls, Order, What, notes
 from tests.torture.lives import live
-from tests.torture.rounds import Round, Size, folder
+from tests.torture.rounds import Cases, Round, Size, folder
 from tests.torture.stories import story_of
 
 SAMPLE: Final[dict[Size, int]] = {"short": 10, "long": 250}
@@ -26,10 +26,10 @@ HOW_MANY: Final = (1, 1, 2, 5, 20)
 """Calls in a row that fail."""
 
 
-def sick(seed: str, size: Size) -> Round:
+def sick(seed: str, size: Size, told: Round) -> Cases:
     """A story on a disk that falls ill and gets well; the life is killed thereafter or not, and the story comes to its end."""
     chance = Random(f"sick {seed}")
-    story, told = story_of(seed), Round()
+    story = story_of(seed)
     with folder() as home:
         counted = {}
         for calls in {calls for calls, _ in SICKNESSES}:
@@ -53,4 +53,4 @@ def sick(seed: str, size: Size) -> Round:
                     told.found.append(f"{order}, {'the life after it' if last else 'while it lasts'}: {outcome.given}")
                     break
                 told.found += [f"{order}: {wrong}" for wrong in found.wrong]
-    return told
+            yield
