@@ -44,11 +44,11 @@ torture: $(READY)
 	$(BIN)/python -m tests.torture --minutes $(MINUTES) $(TORTURE)
 
 schemas: $(READY)
-	$(BIN)/python -m interfaces.schema > schemas/workflow.schema.json
-	$(BIN)/python -m interfaces.http.openapi > schemas/openapi.json
+	$(BIN)/python -m interfaces.schema > .made && mv .made schemas/workflow.schema.json
+	$(BIN)/python -m interfaces.http.openapi > .made && mv .made schemas/openapi.json
 
 docs: $(READY)
-	$(BIN)/python -m interfaces.reference > docs/nodes.md
+	$(BIN)/python -m interfaces.reference > .made && mv .made docs/nodes.md
 
 clean:
 	rm -rf .venv .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
