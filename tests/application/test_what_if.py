@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
+from random import Random
+from time import process_time
 from typing import Any
 
 import pytest
@@ -12,7 +16,11 @@ from clew import Engine
 from domain.context import ExecutionContext
 from domain.errors import InvalidDefinition, NotFound, Unacceptable
 from domain.node import Edge, NodeMetadata, WorkflowNode
+from tests.reference.strategies import LETTERS, build
+from tests.reference.test_against_reference import act_of, is_refused, live
+from tests.support.workflows import Script, scripted
 
+ENGINED = 300 if os.environ.get("CLEW_TORTURE") == "1" else 40
 CHARGED: list[Any] = []
 CHARGE, DONE = "/workflow/1/charge", "/workflow/1/charge/success?/0/$.done"
 
@@ -344,3 +352,51 @@ def test_a_definition_that_is_none_or_that_it_can_not_be_in(engine: Engine) -> N
     assert refusal.value.code == "NO_SUCH_POSITION"
     with pytest.raises(NotFound):
         engine.what_if("nobody")
+
+
+def test_many_are_walked_quickly(tmp_path: Path) -> None:
+    """A hundred executions of fifty steps in a second of the processor's time, five hundred in five: half as much again is
+    allowed here, where the machine may have other things to do.
+    """
+    steps = [
+        step for n in range(25) for step in ({f"c{n}": {"$node": "charge", "amount": 1}}, {f"$.k{n}": "$.total + 1"})
+    ]
+    definition = order() | {"workflow": steps}
+    with Engine(f"sqlite:///{tmp_path / 'log.db'}", nodes=[Charge]) as engine:
+        for total in range(100):
+            engine.submit(definition, initial_state={"total": total})
+        for item in engine.executions(limit=100)["items"]:
+            engine.wait(item["executionId"])
+        times = []
+        asks: list[dict[str, Any]] = [{}, {}, {"patch": setting("/total", 7)}]
+        for asked in asks:
+            begun = process_time()
+            found = engine.what_if_many("order", last=100, **asked)
+            times.append(process_time() - begun)
+            assert (found["walked"], found["unknown"]) == (100, 0)
+            assert found["otherwise"] == (99 if asked else 0)
+    assert min(times) < 1.5, times
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_what_a_real_engine_did_is_walked_again_as_it_was(block: int) -> None:
+    """Branches beside one another, locks, timers and retries, as its loop and its threads had them."""
+    made = 0
+    for seed in range(block * ENGINED, (block + 1) * ENGINED):
+        case = build(Random(f"walked {seed}"))
+        if is_refused(case):
+            continue
+        acts = {name: [act_of(does) for does in each] for name, each in case.script.items()}
+        script = Script(acts)
+        nodes = [scripted(letter, script, effect=("writes", "reads")[seed % 2]) for letter in LETTERS]
+        with Engine(nodes=nodes) as engine:
+            name = engine.submit(case.definition).execution_id
+            live(engine, name, case)
+            ran = len(script.ran)
+            answer = engine.what_if(name)
+            shown, state = engine.execution(name), engine.state(name)["state"]
+        assert (answer["divergence"], answer["needs"]) == (None, []), (seed, answer["divergence"])
+        assert (answer["status"], answer["finalState"]) == (shown["status"], state)
+        assert len(script.ran) == ran
+        made += 1
+    assert made > ENGINED // 3
