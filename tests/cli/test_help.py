@@ -32,7 +32,7 @@ HELP_S = 0.2
 COMMANDS = (
     *("serve", "migrate", "run", "validate", "graph", "schema", "nodes"),
     *("publish", "workflows", "versions", "start", "ls", "show", "events", "state"),
-    *("diff", "blame", "step", "timeline", "metrics", "probe", "lineage", "fork", "what-if"),
+    *("diff", "blame", "step", "timeline", "metrics", "probe", "lineage", "fork", "what-if", "debug"),
     *("resume", "signal", "pause", "retry", "cancel", "rollback", "edit", "snapshot", "snapshots", "version"),
 )
 
