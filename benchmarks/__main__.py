@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks.peers import __main__ as peers
 from benchmarks.stores import Store, new_postgres, new_sqlite, why_no_postgres
+from benchmarks.time_travel import looked_back
 from benchmarks.workloads import EVERYTHING, ON_POSTGRES, QUICK, Workload
 
 WIDTH = 170
@@ -26,6 +27,8 @@ def main() -> None:
     quick = parser.parse_args().quick
     table = Table("workload", "rate", "of bare commits", "durable by", "note", title="Clew, this machine, this run")
     measure(table, new_sqlite, QUICK if quick else EVERYTHING)
+    for measured in () if quick else looked_back(new_sqlite):
+        table.add_row(measured.name, f"{measured.rate:,.0f} {measured.unit}", "", "", measured.note)
     missing = why_no_postgres()
     if missing is None:
         table.add_section()
