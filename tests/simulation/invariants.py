@@ -167,6 +167,7 @@ def _visits(history: list[ExecutionEvent]) -> Iterator[str]:
                 allowed[event.address, event.visit] += 1
             case RolledBack():
                 walk += 1
+                where.update({(name, *place): pass_ for name, place, pass_ in _parked(event)})
             case Resumed(cause="retry"):
                 walk += 1
             case Resumed(cause="person"):
@@ -176,6 +177,13 @@ def _visits(history: list[ExecutionEvent]) -> Iterator[str]:
             case _:
                 continue
     yield from (f"{address} pass {pass_} ended {n} times" for (_, address, pass_), n in ended.items() if n > 1)
+
+
+def _parked(event: RolledBack) -> Iterator[tuple[str, tuple[str, int], str]]:
+    """(branch, (address, visit), pass) of every visit that goes on in a new walk."""
+    for name, branch in event.branches.items():
+        if branch.visit is not None:
+            yield name, (branch.visit.address, branch.visit.number), branch.visit.pass_
 
 
 def _timers(history: list[ExecutionEvent]) -> Iterator[str]:
