@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Final, assert_never
 
+from application.ancestry import parts_of
 from application.folds import Folds
 from application.live import Live
 from application.ports import Clock, EventLog, StoreUnavailable, Summary
@@ -173,7 +174,7 @@ class Children:
                 return
         if ended is None and self.has_ended(child):
             ended = self._folds.load(child)
-        if not self._is_child(child, parent):
+        if not self._is_child(child, parent) and not (ended is not None and self._is_of_source(child, live.execution)):
             message = f"There is another execution {child}, which is no child of {parent}."
             self._give_up(live, child, Refused(message, code="EXECUTION_EXISTS"))
         elif ended is not None:
@@ -251,6 +252,12 @@ class Children:
         started = first[0].event if first else None
         begun = started.parent if isinstance(started, ExecutionStarted) else None
         return begun is not None and begun.execution == parent
+
+    def _is_of_source(self, child: str, execution: Execution) -> bool:
+        """Whether a child was begun by what an execution was forked off: its result was taken again."""
+        if execution.source is None:
+            return False
+        return any(self._is_child(child, part.execution) for part in parts_of(self._log, execution.id)[:-1])
 
     def _open_children(self, parent: str) -> Container[str]:
         """The children that an execution waits for, durably."""

@@ -16,6 +16,7 @@ from domain.events import (
     Completed,
     EdgeTaken,
     ExecutionEvent,
+    ExecutionForked,
     ExecutionStarted,
     Failed,
     NodeFailed,
@@ -48,7 +49,7 @@ Kind = Literal[
     "given",
 ]
 """What was decided; `given` is what nothing in the execution led to, and can only be taken as it stands."""
-ENDS: Final = (EdgeTaken, NodeFailed, RetryScheduled, Suspended, ChildStarted, BranchesOpened, Paused)
+ENDS: Final = (EdgeTaken, NodeFailed, RetryScheduled, Suspended, BranchesOpened, Paused)
 """What ends an attempt, or parks it."""
 WAITS_OVER: Final = ("timer", "timeout", "signal")
 """Why a visit goes on that was parked, and comes to its end by that."""
@@ -161,7 +162,7 @@ class _Reader:
                 return None if isinstance(following, Failed) and following.restored else "given"
             case Failed():
                 return self._failure(event)
-            case ExecutionStarted():
+            case ExecutionStarted() | ExecutionForked():
                 return "start"
             case _:
                 return None if isinstance(event, FOLLOWING) else "given"

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from application.breakers import Breakers
 from application.live import Live
 from application.ports import Clock, Nodes
 from application.preparing import prepare_visit
+from application.reusing import Recordings
 from application.running import NodeRunner, Ran
 from application.slots import Slots
 from domain.commands import Begin, Erred, Finish, Stored
@@ -39,6 +42,7 @@ class Driver:
         clock: Clock,
         *,
         breakers: Breakers,
+        recordings: Recordings,
         worker: str,
         max_running: int,
         rested: Callable[[Live], None],
@@ -47,6 +51,7 @@ class Driver:
         self._runner = runner
         self._clock = clock
         self._breakers = breakers
+        self._recordings = recordings
         self._worker = worker
         self._slots = Slots(max_running)
         self._rested = rested
@@ -130,8 +135,12 @@ class Driver:
             reads=ran.reads,
             warnings=late,
             spent=ran.spent,
+            reused=ran.reused,
         )
         self._record(live, finish)
+        if ran.ended is not None:  # in one append with the call: nobody begins that child
+            live.begun.pop(ran.ended.child, None)
+            live.decide(replace(ran.ended, now=self.now(live)))
         if live.execution.status != "running" or live.must_hand_over():
             live.hand_over()
         elif effect != "none":  # in one append with the start of the next step, which follows in this turn of the loop
@@ -157,6 +166,12 @@ class Driver:
             effect = self._runner.effect(step, prepared.config)
         except StepFailure as failure:
             return "none", Ran(outcome=Erred(error=failure.error))
+        if live.execution.effects == "reuse":
+            if live.result_waits:
+                live.hand_over()
+            taken = await self._recordings.take(live.execution, name, step, prepared, effect=effect)
+            if taken is not None:
+                return "none", taken
         admitted = self._breakers.admit(step.node, step.options.breaker)
         if isinstance(admitted, ErrorInfo):
             return "none", Ran(outcome=Erred(error=admitted))

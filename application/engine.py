@@ -37,6 +37,7 @@ from application.publishing import Publisher
 from application.reading import execution_event
 from application.requests import EXECUTION_ID, Accepted, Done, ForkRequest, Published, Submission, ToPublish
 from application.residents import Residents
+from application.reusing import Recordings
 from application.running import NodeRunner
 from application.settling import Settling
 from application.timers import Timers
@@ -128,6 +129,7 @@ class Engine:
             self._runner,
             clock,
             breakers=self.breakers,
+            recordings=Recordings(log, self._folds, programs, nodes),
             worker=self.settings.worker,
             max_running=self.settings.max_running,
             rested=self._look_after,

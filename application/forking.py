@@ -135,7 +135,7 @@ class Forks:
         listed = [
             self._visit(plan.program, *one) for one in islice(visits, PREVIEW_MOST) if one[1] in plan.program.index
         ]
-        reused = [each for each in listed if request.effects == "reuse" and self._is_reusable(each, request)]
+        reused = [each for each in listed if request.effects == "reuse" and each["effect"] != "none"]
         return {
             "executionId": base.id,
             "at": base.version,
@@ -171,10 +171,6 @@ class Forks:
             "underWay": under_way,
             "effect": node.metadata.effect if node is not None else "none",
         }
-
-    def _is_reusable(self, visit: dict[str, Any], request: ForkRequest) -> bool:
-        """Whether what is recorded of a visit may be taken again, if that runs with what it ran with."""
-        return bool(visit["effect"] != "none" and not visit["underWay"])
 
     def _cut(self, request: ForkRequest) -> Cut:
         head = self._head_of(request.source)

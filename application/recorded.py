@@ -59,12 +59,16 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     `parameters` are the resolved ones (None: they could not be resolved again), `inputs` those of `metadata.inputs` that
     came along the edge before, `reads` the top-level keys that the node read itself; of each its fingerprint. `started` is
-    the time of its `NodeStarted`.
+    the time of its `NodeStarted`, `ended` that of its end, which began with the event of this `version`; `child` is the
+    execution that it called.
     """
 
     node: str
     ran: Ran
     started: int
+    ended: int = 0
+    version: int = 0
+    child: str = ""
     parameters: Fingerprints | None
     inputs: Fingerprints = {}
     reads: Fingerprints = {}
@@ -125,6 +129,14 @@ class Records:
             found = self._attempts.get((walk, address, pass_), [])
         return found[tries - 1] if tries <= len(found) else None
 
+    def last(self, walk: int, address: str, pass_: str) -> Attempt | None:
+        """The last attempt of a visit; of another walk if this one has not come to that visit."""
+        for known in (walk, self._walks.get((address, pass_), 0)):
+            attempts = self._attempts.get((known, address, pass_))
+            if attempts:
+                return attempts[-1]
+        return None
+
     def _finished(self, decision: Decision) -> None:
         branch = decision.before.branches[decision.branch]
         visit = branch.visit
@@ -154,6 +166,9 @@ class Records:
             node=step.node,
             ran=ran,
             started=started,
+            ended=decision.time,
+            version=decision.before.version + 1,
+            child=next((event.child for event in decision.events if isinstance(event, ChildStarted)), ""),
             parameters=_all(prepared.config),
             inputs=_inputs(node.metadata, prepared, before.branches[decision.branch]),
             reads=_read(before.state, ran.reads),

@@ -20,11 +20,12 @@ from application.redaction import clean_call, clean_outcome, clean_patch
 from application.redactor import Redactor, redactor_of
 from domain import json
 from domain.budget import Budget, Spending, Spent
-from domain.commands import Called, Ended, Erred, Forked, Marked, Outcome, Parked, Passed, Took
+from domain.commands import Called, Ended, Erred, Forked, Marked, Observe, Outcome, Parked, Passed, Took
 from domain.context import ExecutionContext, LoopInfo, StateView, StepInfo
 from domain.draft import engine_error
 from domain.durations import moment
 from domain.errors import ErrorInfo, StepFailure
+from domain.events import Reused
 from domain.execution import Execution, idempotency_key
 from domain.node import Answer, Call, Edge, Effect, End, Fork, Mark, Park, Pass, WorkflowNode
 from domain.parameters import check_resolved
@@ -40,12 +41,16 @@ PLAIN: Final = (Edge, Pass, Park, Call, Fork, Mark, End, NoneType)
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
-    """How a node came out: what the visit is to record."""
+    """How a node came out: what the visit is to record. `reused`: it did not run, for this is recorded there; then `ended`
+    is how the child has ended that it called.
+    """
 
     outcome: Outcome
     patch: Patch = ()
     reads: tuple[str, ...] = ()
     spent: Spent | None = None
+    reused: Reused | None = None
+    ended: Observe | None = None
 
 
 class _Means(NamedTuple):

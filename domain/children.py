@@ -50,7 +50,7 @@ def call(draft: Draft, rules: Rules, called: Called, *, branch: str, now: int) -
         message = f"Executions may run others {limit} deep, and this one is: it can't run {called.workflow}."
         raise StepFailure(engine_error("CHILD_DEPTH", message, details={"limit": limit}))
     visit = draft.visit(branch)
-    child = child_id(draft.execution, visit)
+    child = called.child or child_id(draft.execution, visit)
     draft.record(
         ChildStarted(
             time=now,

@@ -9,7 +9,7 @@ import msgspec
 
 from domain.budget import Spent
 from domain.errors import ErrorInfo
-from domain.events import CommandKey, Parent, Source
+from domain.events import CommandKey, Parent, Reused, Source
 from domain.execution import Execution
 from domain.json_patch import Operation
 from domain.limits import Limits
@@ -74,13 +74,17 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
-    """A control node asked for a child; what that is to run, and on what state, is known by now."""
+    """A control node asked for a child; what that is to run, and on what state, is known by now.
+
+    With a `child` it is that execution, which has ended already.
+    """
 
     workflow: str
     workflow_version: str
     definition_hash: str
     initial_state: dict[str, Any]
     due: int | None = None
+    child: str = ""
 
 
 class Forked(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +123,7 @@ Outcome = Took | Passed | Parked | Called | Forked | Marked | Ended | Stored | E
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
     """Record how a visit came out. `patch` is what the node wrote, as it saw the state; `reads` what it read itself.
 
-    `warnings` are those that `Begin` could not know yet, `spent` is what the node has reported.
+    `warnings` are those that `Begin` could not know yet, `spent` is what the node has reported. `reused`: it did not run.
     """
 
     now: int
@@ -129,6 +133,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     reads: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     spent: Spent | None = None
+    reused: Reused | None = None
 
 
 class Recover(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,13 +8,13 @@ from msgspec.structs import replace
 
 from domain.budget import Spent
 from domain.errors import ENGINE_TYPES, ErrorInfo
-from domain.events import AttemptEvent, ExecutionEvent, Paused
+from domain.events import AttemptEvent, ExecutionEvent, Paused, Reused
 from domain.evolve import evolve
 from domain.execution import Execution
 from domain.position import Branch, Visit
 from domain.program import Step
 
-Mark = tuple[Execution, int, int, Spent | None]
+Mark = tuple[Execution, int, int, Spent | None, Reused | None]
 
 
 class Draft:
@@ -27,21 +27,25 @@ class Draft:
         """Branches in which a visit has failed, each with the error that the step that opened it has to deal with."""
         self.spent: Spent | None = None
         """What the attempt that is coming to its end has spent: the first event that ends it says so."""
+        self.reused: Reused | None = None
+        """Where its result was taken from: so does this."""
 
     def record(self, event: ExecutionEvent) -> None:
         """Add an event."""
         if self.spent is not None and isinstance(event, (AttemptEvent, Paused)):
             event, self.spent = replace(event, spent=self.spent), None
+        if self.reused is not None and isinstance(event, AttemptEvent):
+            event, self.reused = replace(event, reused=self.reused), None
         self.execution = evolve(self.execution, event)
         self.events.append(event)
 
     def mark(self) -> Mark:
         """Where the draft is now, for `back_to`."""
-        return self.execution, len(self.events), len(self.failed), self.spent
+        return self.execution, len(self.events), len(self.failed), self.spent, self.reused
 
     def back_to(self, mark: Mark) -> None:
         """Forget what was recorded since the mark."""
-        self.execution, events, failed, self.spent = mark
+        self.execution, events, failed, self.spent, self.reused = mark
         del self.events[events:]
         del self.failed[failed:]
 

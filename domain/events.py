@@ -153,10 +153,21 @@ class VisitEvent(Event, frozen=True, kw_only=True):
     branch: str = ""
 
 
+class Reused(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where a result is recorded that was taken again: at a version of what the execution was forked off."""
+
+    execution: str
+    version: int
+
+
 class AttemptEvent(VisitEvent, frozen=True, kw_only=True):
-    """What ends an attempt, or parks it. `spent` is what the node has reported of it (`context.spend`)."""
+    """What ends an attempt, or parks it. `spent` is what the node has reported of it (`context.spend`).
+
+    `reused`: the node did not run; what it came to was recorded there (a fork with `effects: reuse`).
+    """
 
     spent: Spent | None = None
+    reused: Reused | None = None
 
 
 class StateUpdated(VisitEvent, frozen=True, kw_only=True):

@@ -83,7 +83,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     `visits` counts the visits of each step in this walk, `steps` all of them; `outputs` holds each step's last edge data
     by name; `kept` early signals by name; `keys` the commands that came with an idempotency key; `marks` the named
     versions, `snapshot` the newest of them; `exhausted` is what it paused for when attempts were used up. Times are
-    microseconds. `source` is what it was forked off, `effects` whether results recorded there are taken again. `spent` is
+    microseconds. `source` is what it was forked off, `effects` and `children` whether results recorded
+    there are taken again, those of children too. `spent` is
     what its nodes have reported, in all walks. `weight` is never less than `exact_weight`;
     `counted` is what that was when it was last counted.
     """
@@ -99,6 +100,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None
     source: Source | None = None
     effects: Literal["rerun", "reuse"] = "rerun"
+    children: Literal["reuse", "restart"] = "reuse"
     state: dict[str, Any] = {}
     walk: int = 1
     steps: int = 0

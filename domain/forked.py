@@ -36,6 +36,7 @@ def forked(base: Execution, event: ExecutionForked) -> Execution:
         priority=event.priority,
         source=event.source,
         effects=event.effects,
+        children=event.children,
         state=apply(base.state, event.patch),
         steps=max(base.steps - len(dropped), 0),
         visits=_numbers(base.visits, dropped),

@@ -72,7 +72,7 @@ def _fail_by_step_limit(draft: Draft, rules: Rules, step: Step, command: Begin) 
 
 def finish(draft: Draft, rules: Rules, command: Finish) -> None:
     """Record how a visit came out."""
-    draft.spent = command.spent
+    draft.spent, draft.reused = command.spent, command.reused
     mark = draft.mark()
     try:
         _finish(draft, rules, command)

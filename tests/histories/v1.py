@@ -33,6 +33,7 @@ from domain.events import (
     Recovered,
     Resumed,
     RetryScheduled,
+    Reused,
     RolledBack,
     SignalReceived,
     SnapshotTaken,
@@ -382,6 +383,13 @@ EVENTS: tuple[AnyEvent, ...] = (
         reason="because",
         key=KEY,
     ),
+    EdgeTaken(time=T, address=STEP, visit=1, edge="success", reused=Reused(execution="ex_1", version=7)),
+    NodeFailed(time=T, address=STEP, visit=1, error=ERROR, reused=Reused(execution="ex_1", version=7)),
+    RetryScheduled(time=T, address=STEP, visit=1, error=ERROR, due=T + 1, reused=Reused(execution="ex_1", version=7)),
+    Suspended(
+        time=T, address=STEP, visit=1, wait=WaitFor(kind="timer", since=T), reused=Reused(execution="ex_1", version=7)
+    ),
+    BranchesOpened(time=T, address=STEP, visit=1, branches=(), reused=Reused(execution="ex_1", version=7)),
 )
 
 
