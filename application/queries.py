@@ -137,7 +137,9 @@ class Queries:
             return Rollback(target=head)
         version = self._folds.end_of_completion(execution_id, self.version_at(head, to, where=where))
         target = head if version == head.version else self._folds.load(execution_id, upto=version)
-        return Rollback(target=target, name=to.removeprefix("mark:") if to.startswith("mark:") else "")
+        name = to.removeprefix("mark:") if to.startswith("mark:") else ""
+        old = self._program(target) if target.definition_hash != head.definition_hash else None
+        return Rollback(target=target, name=name, program=old)
 
     def rollback_preview(self, execution_id: str, to: str, *, where: str = "/to") -> dict[str, Any]:
         """What a rollback would do (see `application.rolling_back.preview`). Raises as `rollback` does."""

@@ -10,9 +10,10 @@ import msgspec
 from application.ports import Nodes, Recorded
 from application.presenting import describe_wait
 from application.reading import execution_event
-from domain.changing import check_may_roll_back
+from domain.changing import check_may_roll_back, check_placed
 from domain.children import open_children
-from domain.errors import Refused
+from domain.commands import RollBack
+from domain.errors import Refused, Unacceptable
 from domain.events import ChildStarted, EdgeTaken, NodeFailed, NodeStarted, Resumed, RolledBack, SignalReceived
 from domain.execution import Execution
 from domain.going_back import position_of, standing
@@ -30,10 +31,18 @@ VisitKey = tuple[str, str, int, int]
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True):
-    """The version that is gone back to, as it was, and the name that it was asked for by, if any."""
+    """The version that is gone back to, as it was, and the name that it was asked for by, if any.
+
+    `program` is what it ran then, if that is another one than now, and known.
+    """
 
     target: Execution
     name: str = ""
+    program: Program | None = None
+
+    def command(self, **by: Any) -> RollBack:
+        """The command that asks for it; `by` is what every command of a person has."""
+        return RollBack(**by, target=self.target, name=self.name, program=self.program)
 
 
 class _Visits:
@@ -117,7 +126,7 @@ def preview(
         "executionId": head.id,
         "to": target.version,
         "status": head.status,
-        "refused": _refusal(head),
+        "refused": _refusal(head, rollback, program),
         "patch": msgspec.to_builtins(list(diff(head.state, target.state))),
         "repeats": repeats[:MOST_REPEATS],
         "repeatCount": len(repeats),
@@ -127,10 +136,12 @@ def preview(
     }
 
 
-def _refusal(head: Execution) -> dict[str, str] | None:
+def _refusal(head: Execution, rollback: Rollback, program: Program | None) -> dict[str, str] | None:
     try:
         check_may_roll_back(head)
-    except Refused as error:
+        if program is not None:
+            check_placed(head, rollback.target, program, old=rollback.program)
+    except (Refused, Unacceptable) as error:
         return {"code": error.code, "message": error.message}
     return None
 

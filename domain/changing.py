@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from domain.commands import EditState, RollBack, Rules, TakeSnapshot
 from domain.draft import Draft
 from domain.editing import edit_patch, replaced_lists
@@ -9,6 +11,9 @@ from domain.errors import Refused, Unacceptable
 from domain.events import Completed, SnapshotTaken, StateEdited
 from domain.execution import ROOT, Execution, exact_weight
 from domain.failing import go_back
+from domain.going_back import position_of, standing
+from domain.placing import misplaced, unplaceable
+from domain.program import Program
 from domain.taking import over_weight
 from domain.waiting import end_what_can
 
@@ -20,10 +25,12 @@ def roll_back(draft: Draft, rules: Rules, command: RollBack) -> None:
     """Put the execution back to what it was at an earlier version, and let it go on from there, unless it is paused.
 
     A wait that stands there again ends at once if its time has come or its signal is there. At a version at which it
-    was complete it is complete again.
+    was complete it is complete again. It goes on by the definition that it has now: raises Unacceptable where it had
+    another one then, and its place is not in this one.
     """
     check_may_roll_back(draft.execution)
     target = command.target
+    check_placed(draft.execution, target, rules.program, old=command.program)
     assert target.id == draft.execution.id, f"{target.id} is not {draft.execution.id}"
     paused = draft.execution.status == "paused"
     go_back(draft, target, name=command.name, by=command, paused=paused)
@@ -41,6 +48,17 @@ def check_may_roll_back(execution: Execution) -> None:
             code="EXECUTION_ENDED",
         )
     _refuse_running(execution, "rolled back")
+
+
+def check_placed(execution: Execution, target: Execution, program: Program, *, old: Program | None) -> None:
+    """Raise Unacceptable (`NO_SUCH_POSITION`) for a version from before a change of definition (a retry by another one)
+    at which the execution was at a place that is not in the program that it runs now.
+    """
+    if target.definition_hash == execution.definition_hash:
+        return
+    problems = unplaceable(standing(position_of(target)), program, old=old)
+    if problems:
+        raise misplaced([replace(problem, path="/to") for problem in problems])
 
 
 def _refuse_running(execution: Execution, what: str) -> None:

@@ -202,10 +202,14 @@ class Cancel(PersonCommand, frozen=True, kw_only=True):
 
 
 class RollBack(PersonCommand, frozen=True, kw_only=True):
-    """Put the execution back to an earlier version of it, `target`, that has this `name` if it was asked for by it."""
+    """Put the execution back to an earlier version of it, `target`, that has this `name` if it was asked for by it.
+
+    `program` is what it ran then, if that is another one than now, and known.
+    """
 
     target: Execution
     name: str = ""
+    program: Program | None = None
 
 
 class EditState(PersonCommand, frozen=True, kw_only=True):

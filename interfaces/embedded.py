@@ -14,7 +14,7 @@ from application.measuring_timeline import TIMELINE_LIMIT
 from application.ports import LoadProblem, Status
 from application.requests import Accepted, Done, Published, Submission, ToPublish
 from domain import json
-from domain.commands import Cancel, EditState, OutsideCommand, Pause, Resume, Retry, RollBack, Signal, TakeSnapshot
+from domain.commands import Cancel, EditState, OutsideCommand, Pause, Resume, Retry, Signal, TakeSnapshot
 from domain.errors import StepFailure, Unacceptable
 from domain.json_patch import read_operations
 from domain.node import WorkflowNode
@@ -354,7 +354,7 @@ class Engine:
             return self.rollback_preview(execution_id, to)
         found = self._service.queries.rollback(execution_id, str(to))
         by = _by(reason, actor, if_version)
-        return self._service.command_and_wait(execution_id, RollBack(**by, target=found.target, name=found.name))
+        return self._service.command_and_wait(execution_id, found.command(**by))
 
     def rollback_preview(self, execution_id: str, to: str | int = "head") -> dict[str, Any]:
         """What a rollback would do: `{to, refused, patch, repeats, waits, children, signals, …}`."""

@@ -50,7 +50,9 @@ async def rollback(request: Request, api: Api) -> Response:
     asked = asked_by(request, "POST rollback", body)
     found = await run_in_threadpool(lambda: queries.rollback(execution_id, to, key=asked["key"]))
     return await carried_out(
-        request, api, RollBack(**asked, target=found.target, name=found.name, reason=body.get("reason", ""))
+        request,
+        api,
+        RollBack(**asked, target=found.target, name=found.name, program=found.program, reason=body.get("reason", "")),
     )
 
 

@@ -69,8 +69,8 @@ def test_what_is_refused(tmp_path: Path, store: str) -> None:
     name = parked(tmp_path, store)
     at = ("--store", store, "--files", str(tmp_path))
     for arguments, code, words in (
-        (("rollback", name, "mark:stat"), 5, "Did you mean mark:start?"),
-        (("rollback", name, "999"), 5, "those are 1 to"),
+        (("rollback", name, "mark:stat"), 2, "Did you mean mark:start?"),
+        (("rollback", name, "999"), 2, "those are 1 to"),
         (("rollback", name, "1", "--if-version", "3"), 5, "by now"),
         (("edit", name, "--set", "/a/b=1"), 5, "Operation 0"),
         (("edit", name, "--set", "/n=1", "--if-version", "1"), 5, "by now"),

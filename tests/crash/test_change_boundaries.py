@@ -10,7 +10,7 @@ from application.ports import Recorded
 from application.reading import execution_event
 from application.requests import Submission
 from application.service import Service
-from domain.commands import EditState, OutsideCommand, Pause, Resume, RollBack, Signal, TakeSnapshot
+from domain.commands import EditState, OutsideCommand, Pause, Resume, Signal, TakeSnapshot
 from domain.completions import end_of_completion
 from domain.events import CommandKey, DefinitionStored, NodeStarted, RolledBack
 from domain.json_patch import read_operations
@@ -51,7 +51,7 @@ def command(service: Service, word: str) -> OutsideCommand:
             return Pause(**by)
         case "back":
             found = service.queries.rollback(EXECUTION, "mark:one", key=by["key"])
-            return RollBack(**by, target=found.target, name=found.name)
+            return found.command(**by)
         case _:
             return Resume(**by)
 

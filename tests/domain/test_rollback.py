@@ -41,7 +41,7 @@ from domain.evolve import fold
 from domain.execution import Execution
 from domain.json_patch import read_operations
 from domain.node import Call
-from tests.support.workflows import Act, Script, Walk, nodes_of, scripted, workflow
+from tests.support.workflows import Act, Script, Walk, nodes_of, rules_of, scripted, workflow
 
 ASK = {"signal": {"name": "go"}}
 
@@ -442,3 +442,49 @@ def test_the_kinds_of_events_in_these_histories() -> None:
     found = set(kinds(walking.events))
     expected = (BranchClosed, Completed, SignalReceived, SnapshotTaken, StateUpdated, Suspended)
     assert {kind.__name__ for kind in expected} <= found
+
+
+def mended(walking: Walking, *steps: Any, **settings: Any) -> None:
+    """Retry a failed execution by another definition, and go on."""
+    into = Walk(workflow(*steps, **settings), walking.nodes).program
+    walking.decide(Retry(now=walking.now, into=into))
+    walking.program, walking.rules = into, rules_of(into)
+    walking.run()
+
+
+def test_it_goes_on_by_the_definition_that_it_has_now() -> None:
+    """Also from a version before it had that, if its place is there; else it is refused, and says so."""
+    walking = Walking("a", "b", {"c": {}}, acts={"c": [ValueError("no")]})
+    walking.run()
+    failed = len(walking.events)
+    mended(walking, "a", "d", {"c": {}}, ASK)
+    assert walking.status == "suspended"
+    walking.back(1)
+    assert walking.execution.definition_hash == walking.program.hash
+    walking.run()
+    assert (walking.status, walking.script.order) == ("suspended", "a b c c a d c")
+    walking.back(failed)
+    walking.run()
+    assert (walking.status, walking.script.order) == ("suspended", "a b c c a d c c")
+
+
+def test_a_place_that_is_not_in_the_definition_that_it_has_now() -> None:
+    """Is no place to go back to: not for a person, and not for a critical error."""
+    critical = StepFailure(ErrorInfo(code="BROKEN", message="It is broken."))
+    steps = [{"$.n": 1}, {"parallel": {"x?": [{"snapshot": {"name": "one"}}, "a"], "y?": ["b"]}}, {"c": {}}]
+    acts: dict[str, list[Act]] = {"c": [ValueError("no"), critical]}
+    walking = Walking(*steps, acts=acts, onCriticalError="rollback")
+    walking.run(one_by_one=True)
+    assert walking.status == "failed"
+    inside = walking.version_of(EdgeTaken, address="/workflow/1/parallel/x?/0/snapshot")
+    mended(walking, {"$.n": 1}, "a", {"c": {}}, onCriticalError="rollback")
+    assert walking.execution.failure is not None
+    assert (walking.execution.failure.error.code, walking.execution.failure.restored) == ("BROKEN", False)
+    before = len(walking.events)
+    with pytest.raises(Unacceptable, match="which is not in this definition") as caught:
+        walking.back(inside)
+    assert (caught.value.code, caught.value.details[0].path) == ("NO_SUCH_POSITION", "/to")
+    assert len(walking.events) == before
+    walking.back(1)
+    walking.run()
+    assert walking.status == "completed"

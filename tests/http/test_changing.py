@@ -367,3 +367,20 @@ def test_names_for_versions(http: TestClient) -> None:
 def test_an_execution_without_names(http: TestClient) -> None:
     """Has an empty list."""
     assert http.get(f"/executions/{parked(http)['executionId']}/snapshots").json() == {"items": []}
+
+
+def test_a_version_from_before_a_change_of_definition(http: TestClient) -> None:
+    """The preview says that it can't be gone back to where its place is not in the definition by now; so does the command."""
+    failing = [{"$.n": 1}, {"parallel": {"x?": ["empty"]}}, {"last": {"$node": "fail", "message": "no"}}]
+    execution = submit(http, *failing, status="failed")
+    path = f"/executions/{execution['executionId']}"
+    mended = definition({"$.n": 1}, "charge", {"last": {"$node": "empty"}}, version="1.1.0")
+    answer = http.post(f"{path}/retry", json={"definition": mended}, headers={"Prefer": "wait=10"})
+    assert answer.json()["status"] == "completed", answer.text
+    opened = next(item for item in events(http, execution["executionId"]) if item["type"] == "BranchesOpened")
+    told = http.get(f"{path}/rollback", params={"to": opened["version"]}).json()
+    assert told["refused"]["code"] == "NO_SUCH_POSITION"
+    error = refused(http.post(f"{path}/rollback", json={"to": opened["version"]}), 422, "NO_SUCH_POSITION")
+    assert error["details"][0]["path"] == "/to"
+    back = http.post(f"{path}/rollback", json={"to": 1}, headers={"Prefer": "wait=10"}).json()
+    assert (back["status"], back["workflowVersion"], back["finalState"]["charged"]) == ("completed", "1.1.0", 1)
