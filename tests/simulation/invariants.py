@@ -13,6 +13,7 @@ from domain.events import (
     DefinitionStored,
     EdgeTaken,
     ExecutionEvent,
+    ExecutionForked,
     NodeFailed,
     NodeStarted,
     Recovered,
@@ -26,6 +27,7 @@ from domain.events import (
 )
 from domain.evolve import evolve
 from domain.execution import Execution
+from domain.forked import base_of
 from domain.patches import apply
 from infrastructure.chain import broken_link
 from infrastructure.memory_log import MemoryLog
@@ -106,13 +108,29 @@ def _execution(log: Kept, stream: str, events: list[Recorded]) -> Iterator[str]:
     if times != sorted(times):
         yield "time goes back"
     history = [execution_event(recorded) for recorded in events]
-    yield from _folds(log, stream, events, history)
-    yield from _visits(history)
+    base = _base(log, stream, history[0])
+    if isinstance(base, str):
+        yield base
+        return
+    yield from _folds(log, events, history, base)
+    yield from _visits(history, base)
     yield from _timers(history)
 
 
-def _folds(log: Kept, stream: str, events: list[Recorded], history: list[ExecutionEvent]) -> Iterator[str]:
-    execution, row = Execution(id=stream), None
+def _base(log: Kept, stream: str, first: ExecutionEvent) -> Execution | str:
+    """What the history is folded onto; or what is wrong with the source that a fork names."""
+    if not isinstance(first, ExecutionForked):
+        return Execution(id=stream)
+    source = first.source
+    found = log.read(source.execution, after=source.version - 1, limit=1)
+    if not found or found[0].hash.hex() != source.hash:
+        return f"its source {source.execution} has no version {source.version} with that hash"
+    return base_of(load(log, source.execution, upto=source.version), stream)
+
+
+def _folds(log: Kept, events: list[Recorded], history: list[ExecutionEvent], base: Execution) -> Iterator[str]:
+    execution, row = base, None
+    stream = base.id
     state = None
     for recorded, event in zip(events, history, strict=True):
         execution = evolve(execution, event)
@@ -148,10 +166,14 @@ def _can_go_on(execution: Execution) -> bool:
     return any(branch.visit is None or branch.visit.wait is None for branch in execution.branches.values())
 
 
-def _visits(history: list[ExecutionEvent]) -> Iterator[str]:
+def _visits(history: list[ExecutionEvent], base: Execution) -> Iterator[str]:
     """Each visit ends once at most; another attempt only follows a crash, a retry or a lock."""
     walk, ended = 1, Counter[tuple[int, str, str]]()
-    where: dict[tuple[str, str, int], str] = {}
+    where = {
+        (name, branch.visit.address, branch.visit.number): branch.visit.pass_
+        for name, branch in base.branches.items()
+        if branch.visit is not None
+    }
     allowed: Counter[tuple[str, int]] = Counter()
     for event in history:
         match event:

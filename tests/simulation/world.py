@@ -11,10 +11,12 @@ from typing import Any
 
 from application.engine import Engine, EngineSettings
 from application.folds import Folds
+from application.forking import Forks
 from application.ports import Summary
 from application.programs import Programs
+from application.publications import Publications
 from application.reading import execution_event, load
-from application.requests import Submission
+from application.requests import ForkRequest, Submission
 from application.summaries import summarise
 from domain.commands import Cancel, EditState, OutsideCommand, Pause, Resume, Retry, RollBack, Signal, TakeSnapshot
 from domain.context import ExecutionContext
@@ -36,6 +38,8 @@ from tests.simulation.invariants import History, violations
 from tests.simulation.virtual_time import VirtualClock, VirtualLoop, measured_by
 
 LIFE_S = 1_200.0
+FORKING = 0.15
+"""How often somebody who may change things forks the execution besides."""
 """Virtual seconds after which a life that has not settled is taken to stand still."""
 EFFECTS = {"a": "writes", "b": "writes", "c": "reads", "d": "writes", "e": "none"}
 
@@ -70,6 +74,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.chance = Random(f"world {self.seed}")
+        self.forking = Random(f"forks {self.seed}")
         self.left = {name: list(acts) for name, acts in self.script.items()}
 
     def live(self, plan: Plan, act: Callable[[Life], Coroutine[Any, Any, None]]) -> bool:
@@ -142,6 +147,16 @@ class Life:
         nodes.register(Deepen)
         nodes.register(Broken)
         self.engine = self.engine_on(nodes, clock)
+        programs = Programs(world.log, nodes, Limits())
+        self._forks = Forks(
+            world.log,
+            Folds(world.log),
+            programs,
+            Publications(world.log, programs, nodes),
+            nodes=nodes,
+            head_of=lambda name: folded(world, name),
+            version_at=lambda head, at: int(at),
+        )
 
     def engine_on(self, nodes: NodeRegistry, clock: VirtualClock) -> Engine:
         """Its engine, not started."""
@@ -217,8 +232,35 @@ class Life:
                 kinds += [Signal(now=0, name="go", payload=1, key=key), Retry(now=0, key=key), Cancel(now=0, key=key)]
                 kinds += self._changes(execution_id, key)
             await self.ask(execution_id, chance.choice(kinds))
+            if not harmless and self.world.forking.random() < FORKING:
+                await self.fork(execution_id)
         if folded(self.world, execution_id).status == "paused":
             await self.ask(execution_id, Resume(now=0))
+
+    async def fork(self, execution_id: str) -> None:
+        """Somebody goes on from a version in another execution, as a client that tries again until it is told."""
+        chance = self.world.forking
+        key = CommandKey(key=f"fork {chance.random()}", request="r")
+        head = folded(self.world, execution_id)
+        edit: dict[str, Any] = {
+            "op": "add",
+            "path": f"/{chance.choice('abnxq')}",
+            "value": chance.choice((0, 1, "e", {})),
+        }
+        request = ForkRequest(
+            source=execution_id,
+            at=str(chance.randint(1, head.version)),
+            operations=read_operations([edit][: chance.randint(0, 1)]),
+            effects=chance.choice(("rerun", "reuse")),
+            signals=chance.choice(("keep", "drop")),
+            timers=chance.choice(("restart", "keep")),
+            key=key,
+        )
+        plan = self._forks.plan(request)
+        accepted = await self._told(lambda: self.engine.fork(plan))
+        if accepted is not None:
+            self.world.history.accepted[accepted.execution_id] = accepted.position
+            self.world.history.answers.setdefault(key.key, set()).add(accepted.execution_id)
 
     def _changes(self, execution_id: str, key: CommandKey) -> list[OutsideCommand]:
         """Somebody goes back to a version, edits the state, and names a version."""
