@@ -21,7 +21,7 @@ from application.summaries import summarise
 from domain.commands import Cancel, EditState, OutsideCommand, Pause, Resume, Retry, RollBack, Signal, TakeSnapshot
 from domain.context import ExecutionContext
 from domain.errors import ClewError
-from domain.events import CommandKey, NodeStarted, Recovered
+from domain.events import CommandKey, NodeStarted
 from domain.execution import Execution
 from domain.json_patch import read_operations
 from domain.limits import Limits
@@ -71,6 +71,8 @@ class World:
     given: dict[str, Does] = field(default_factory=dict)
     """What each try of a visit does, by its key and number."""
     tables: TableStore | None = None
+    engine: Engine | None = None
+    """The one that lives now."""
 
     def __post_init__(self) -> None:
         self.chance = Random(f"world {self.seed}")
@@ -128,10 +130,11 @@ class World:
         return acts.pop(0) if acts else Does()
 
     def _interruptions(self, context: ExecutionContext) -> int:
-        """How often a crash has interrupted this visit."""
-        events = (recorded.event for recorded in self.log.read(context.execution_id))
+        """How often this visit was interrupted, as its engine knows: of a node without effects that need not be durable."""
+        live = self.engine._residents.get(context.execution_id) if self.engine is not None else None
+        visits = [branch.visit for branch in live.execution.branches.values()] if live is not None else []
         here = (context.step.address, context.step.visit)
-        return sum(isinstance(event, Recovered) and (event.address, event.visit) == here for event in events)
+        return next((visit.recoveries for visit in visits if visit and (visit.address, visit.number) == here), 0)
 
 
 class Life:
@@ -146,7 +149,7 @@ class Life:
         nodes.register(Drop)
         nodes.register(Deepen)
         nodes.register(Broken)
-        self.engine = self.engine_on(nodes, clock)
+        self.engine = world.engine = self.engine_on(nodes, clock)
         programs = Programs(world.log, nodes, Limits())
         self._forks = Forks(
             world.log,
