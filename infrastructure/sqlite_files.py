@@ -133,15 +133,20 @@ def settle(path: Path) -> None:
     succeed without it, and after a power failure it is a hole. SQLite reads a write-ahead log up to its first hole, and
     lays what is before it over pages that were copied from behind it: the file is damaged. What is written again is
     written. (https://lwn.net/Articles/752063)
+
+    Nobody may be writing the file. It is not opened with SQLite for this, which copies from what it finds as it closes.
     """
-    beside = path.with_name(path.name + "-wal")
-    if not beside.exists():
+    try:
+        descriptor = os.open(path.with_name(path.name + "-wal"), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
         return
-    with contextlib.closing(sqlite3.connect(uri(path, "rw"), uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
-        connection.isolation_level = None
-        connection.execute("BEGIN IMMEDIATE")  # meanwhile nobody adds to it, or begins it anew
-        _write_again(beside)
-        connection.execute("ROLLBACK")
+    try:
+        at = 0
+        while chunk := os.pread(descriptor, CHUNK_BYTES, at):
+            at += os.pwrite(descriptor, chunk, at)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -196,21 +201,6 @@ def _make_directories(directory: Path, made: list[Path]) -> None:
         new.mkdir()
         made.append(new)
         _sync_directory(new.parent)
-
-
-def _write_again(path: Path) -> None:
-    """Write a file over with what it holds, and wait for the disk. One that is gone was not needed any more."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        at = 0
-        while chunk := os.pread(descriptor, CHUNK_BYTES, at):
-            at += os.pwrite(descriptor, chunk, at)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sync_directory(directory: Path) -> None:

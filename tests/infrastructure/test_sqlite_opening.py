@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import sqlite3
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from application.ports import StoreHeld, StoreUnavailable
+from infrastructure import sqlite_files
 from infrastructure.locking import StoreLock
 from infrastructure.sqlite_log import open_log
 from infrastructure.sqlite_views import open_views
+from interfaces import bootstrap
+from interfaces.settings import Settings
 from tests.contracts.samples import append, told
 
 if TYPE_CHECKING:
@@ -227,3 +231,45 @@ def test_a_directory_that_can_not_be_written(open_store: Callable[..., object]) 
     """A part of the system where nobody may make files, the superuser included."""
     with pytest.raises(StoreUnavailable, match=r"/proc/clew.* \((No such file or directory|Permission denied)\)"):
         open_store(Path("/proc/clew/x.db"))
+
+
+def test_what_a_crash_left_is_written_again_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store whose write-ahead log can't be put on the disk is not opened; when it can, everything is there."""
+    log = open_log(tmp_path / "log.db")
+    log.append([append("x", 0, 1)])
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for name in ("log.db", "log.db-wal"):
+        (crashed / name).write_bytes((tmp_path / name).read_bytes())
+    log.close()
+    left = (crashed / "log.db-wal").read_bytes()
+    assert left
+
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        with pytest.raises(StoreUnavailable, match="Look at the disk"):
+            open_log(crashed / "log.db")
+    assert (crashed / "log.db-wal").read_bytes() == left
+    again = open_log(crashed / "log.db")
+    assert again.version("x") == 1
+    again.close()
+
+
+def test_why_a_store_can_not_be_used_is_told_though_it_can_not_be_cleared_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that takes neither the views nor the removal of the log that was just made."""
+
+    def refused(path: Path, *, read_only: bool) -> None:
+        raise StoreUnavailable("The views can't be written.")
+
+    def failing(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(bootstrap, "open_views", refused)
+    monkeypatch.setattr(sqlite_files, "remove", failing)
+    with pytest.raises(StoreUnavailable, match="The views can't be written"):
+        bootstrap.make_service(Settings(store=f"sqlite:///{tmp_path / 'log.db'}", home=tmp_path))

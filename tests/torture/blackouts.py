@@ -15,7 +15,7 @@ from tests.torture.power import MODES, Drive, lay_down
 from tests.torture.rounds import Cases, Round, Size, folder
 from tests.torture.stories import Story, story_of
 
-MOMENTS: Final[dict[Size, int]] = {"short": 12, "long": 60}
+MOMENTS: Final[dict[Size, int]] = {"short": 5, "long": 60}
 """At which a traced run is looked at."""
 AGAIN: Final = 0.2
 """How often the power fails again while the store recovers."""

@@ -15,7 +15,7 @@ from tests.torture.lives import Told, live
 from tests.torture.rounds import Cases, Round, Size, folder
 from tests.torture.stories import Story, story_of
 
-SAMPLE: Final = 14
+SAMPLE: Final = 8
 """Deaths that are tried in a short round; in a long one every one is."""
 TWICE: Final = 0.3
 """How often the life after a killed one is killed, too."""
@@ -43,13 +43,15 @@ def deaths(told: Told) -> Iterator[Death]:
 
 
 def some(told: Told, chance: Random, size: Size) -> list[Death]:
-    """All of them, or as many of each kind as a short round has."""
+    """All of them, or a few of either kind for a short round: each at another point, whose hits are many or few."""
     found = list(deaths(told))
     if size == "long":
         return found
-    named = [death for death in found if death.kill is not None]
+    points = [name for name, hits in (told.hits or {}).items() if hits]
+    chosen = chance.sample(points, min(SAMPLE // 2, len(points)))
+    named = [chance.choice([death for death in found if death.kill and death.kill.point == name]) for name in chosen]
     calls = [death for death in found if death.kill is None]
-    return [death for kind in (named, calls) for death in chance.sample(kind, min(SAMPLE // 2, len(kind)))]
+    return named + chance.sample(calls, min(SAMPLE // 2, len(calls)))
 
 
 def kills(seed: str, size: Size, told: Round) -> Cases:

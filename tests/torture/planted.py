@@ -13,7 +13,7 @@ from pytest import MonkeyPatch
 
 from application import engine, live, projector
 from application.ports import StoreUnavailable
-from infrastructure import doubt, sqlite_files, sqlite_log, sqlite_recorder, sqlite_views, table_store
+from infrastructure import sqlite_files, sqlite_log, sqlite_recorder, table_store
 from infrastructure.locking import StoreLock
 from interfaces import bootstrap
 from tests.torture.disk import Record
@@ -69,33 +69,28 @@ def _synchronous(patch: MonkeyPatch, module: Any, level: int) -> None:
 # A power failure
 
 
-@bug("power")
+@bug("power", seed="2")
 def the_log_is_not_synced(patch: MonkeyPatch) -> None:
     _synchronous(patch, sqlite_recorder, 0)
 
 
-@bug("power")
+@bug("power", seed="1")
 def the_log_is_synced_at_checkpoints_only(patch: MonkeyPatch) -> None:
     _synchronous(patch, sqlite_recorder, 1)
 
 
-@bug("power")
+@bug("power", seed="12")
 def the_tables_are_synced_at_checkpoints_only(patch: MonkeyPatch) -> None:
     _synchronous(patch, table_store, 1)
 
 
-@bug("power")
-def the_lists_are_never_synced(patch: MonkeyPatch) -> None:
-    _synchronous(patch, sqlite_views, 0)
-
-
-@bug("power")
+@bug("power", seed="2")
 def the_disk_lies_about_syncs(patch: MonkeyPatch) -> None:
     original = Drive.do
     patch.setattr(Drive, "do", lambda drive, record: None if record.kind == "S" else original(drive, record))
 
 
-@bug("power")
+@bug("power", seed="1")
 def a_new_file_is_not_named_for_certain(patch: MonkeyPatch) -> None:
     original = Drive.do
 
@@ -111,7 +106,7 @@ def what_a_failed_sync_left_is_trusted(patch: MonkeyPatch) -> None:
     patch.setattr(sqlite_files, "settle", lambda path: None)
 
 
-@bug("sick")
+@bug("sick", seed="3")
 def a_failed_sync_is_tried_again_and_trusted(patch: MonkeyPatch) -> None:
     def commit_or_doubt(self: Any) -> None:
         try:
@@ -134,22 +129,12 @@ def told_before_it_is_durable(patch: MonkeyPatch) -> None:
 # A kill
 
 
-@bug("kills")
-def a_table_does_not_know_a_visit_again(patch: MonkeyPatch) -> None:
-    def once(self: table_store.TableStore, visit: str, work: Callable[[sqlite3.Connection], Any]) -> Any:
-        del visit
-        with self.writing() as connection:
-            return work(connection)
-
-    patch.setattr(table_store.TableStore, "once", once)
-
-
-@bug("kills")
+@bug("kills", seed="0")
 def nothing_is_recovered(patch: MonkeyPatch) -> None:
     patch.setattr(engine.Engine, "_recover", lambda self, live: setattr(live, "fresh", False))
 
 
-@bug("kills")
+@bug("kills", seed="1")
 def the_newest_execution_is_not_taken_up(patch: MonkeyPatch) -> None:
     original = engine.Engine.start
 
@@ -159,7 +144,7 @@ def the_newest_execution_is_not_taken_up(patch: MonkeyPatch) -> None:
     patch.setattr(engine.Engine, "start", start)
 
 
-@bug("kills")
+@bug("kills", seed="0")
 def effects_do_not_wait_for_their_beginning(patch: MonkeyPatch) -> None:
     original = live.Live.flush
 
@@ -169,7 +154,7 @@ def effects_do_not_wait_for_their_beginning(patch: MonkeyPatch) -> None:
     patch.setattr(live.Live, "flush", flush)
 
 
-@bug("kills")
+@bug("kills", seed="1")
 def the_lists_begin_at_the_head_of_the_log(patch: MonkeyPatch) -> None:
     original = projector.Projector.catch_up
 
@@ -196,7 +181,7 @@ def the_lock_of_a_dead_process_is_kept(patch: MonkeyPatch) -> None:
 # A sick disk
 
 
-@bug("sick")
+@bug("sick", seed="3")
 def a_failed_commit_is_taken_for_a_success(patch: MonkeyPatch) -> None:
     original = sqlite_log.SqliteLog.append
 
@@ -209,7 +194,7 @@ def a_failed_commit_is_taken_for_a_success(patch: MonkeyPatch) -> None:
     patch.setattr(sqlite_log.SqliteLog, "append", append)
 
 
-@bug("sick")
+@bug("sick", seed="3")
 def after_a_failed_commit_nobody_takes_it_up_again(patch: MonkeyPatch) -> None:
     async def revive(self: engine.Engine, execution_id: str, error: Any) -> None:
         return
@@ -217,12 +202,7 @@ def after_a_failed_commit_nobody_takes_it_up_again(patch: MonkeyPatch) -> None:
     patch.setattr(engine.Engine, "_revive", revive)
 
 
-@bug("sick")
-def a_doubtful_commit_is_not_looked_up(patch: MonkeyPatch) -> None:
-    patch.setattr(doubt.Doubt, "remember", lambda self, rows: None)
-
-
-@bug("sick")
+@bug("sick", seed="1")
 def what_can_not_be_cleared_away_hides_why_it_does_not_start(patch: MonkeyPatch) -> None:
     class Contexts:
         def __getattr__(self, name: str) -> Any:

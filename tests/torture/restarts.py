@@ -30,8 +30,8 @@ from tests.torture.cluster import Cluster, cluster
 from tests.torture.forking import forked
 from tests.torture.rounds import Cases, Round, Size, folder
 
-CRASHES: Final[dict[Size, int]] = {"short": 2, "long": 12}
-CLIENTS: Final = 3
+CRASHES: Final[dict[Size, int]] = {"short": 1, "long": 12}
+CLIENTS: Final = 2
 STEPS: Final = 10
 PATIENCE_S: Final = 60.0
 LOOP: Final = {"range...": {"stop": STEPS, "loop?": ["effects"]}}

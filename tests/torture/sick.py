@@ -11,7 +11,7 @@ from tests.torture.lives import live
 from tests.torture.rounds import Cases, Round, Size, folder
 from tests.torture.stories import story_of
 
-SAMPLE: Final[dict[Size, int]] = {"short": 10, "long": 250}
+SAMPLE: Final[dict[Size, int]] = {"short": 6, "long": 250}
 SICKNESSES: Final = (
     (Calls.WRITES, errno.ENOSPC),
     (Calls.WRITES, errno.EIO),
@@ -41,7 +41,13 @@ def sick(seed: str, size: Size, told: Round) -> Cases:
         for number in range(SAMPLE[size]):
             calls, error = chance.choice(SICKNESSES)
             what = chance.choice((What.FAIL, What.FAIL, What.FAIL_THEN_KILL))
-            order = Order(what, calls, chance.randint(1, counted[calls]), chance.choice(HOW_MANY), error)
+            order = Order(
+                what,
+                calls,
+                chance.randint(1, min(chance.choice((8, 30, 10_000)), counted[calls])),
+                chance.choice(HOW_MANY),
+                error,
+            )
             place, trace = home / str(number), home / f"{number}.trace"
             place.mkdir()
             for each in (order, Order()):
