@@ -57,22 +57,23 @@ def _print_preview(found: dict[str, Any]) -> None:
     click.echo(f"{plain(found['executionId'])} would be as it was at version {found['to']}.")
     if found["refused"]:
         click.echo(f"Not as it stands: {found['refused']['message']}")
-    table = table_of("WHAT", "STEP", "VISIT", "DETAILS")
+    table = table_of("WHAT", "STEP", "VISIT", "EFFECT", "DETAILS")
     for op in found["patch"]:
         value = plain(op["value"]) if "value" in op else ""
-        table.add_row("state", "", "", f"{op['op']} {plain(op['path'])} {value}".rstrip())
+        table.add_row("state", "", "", "", f"{op['op']} {plain(op['path'])} {value}".rstrip())
     for wait in found["waits"]:
-        table.add_row("waits again", plain(wait["address"]), str(wait["visit"]), wait_in_words(wait))
+        table.add_row("waits again", plain(wait["address"]), str(wait["visit"]), "", wait_in_words(wait))
     for visit in found["repeats"]:
         came = f"took {plain(visit['edge'])}" if visit["edge"] else plain(visit["error"] or "came to no end")
-        table.add_row(f"{visit['effect']} again", plain(visit["step"] or visit["address"]), str(visit["visit"]), came)
+        step = plain(visit["step"] or visit["address"])
+        table.add_row("runs again", step, str(visit["visit"]), visit["effect"], came)
     if found["repeatCount"] > len(found["repeats"]):
-        table.add_row("…", "", "", f"{found['repeatCount'] - len(found['repeats']):,} more visits")
+        table.add_row("…", "", "", "", f"{found['repeatCount'] - len(found['repeats']):,} more visits")
     for child in found["children"]:
         told = f"{plain(child['executionId'])}{', cancelled first' if child['running'] else ''}"
-        table.add_row("child anew", plain(child["address"]), str(child["visit"]), told)
+        table.add_row("child anew", plain(child["address"]), str(child["visit"]), "", told)
     for signal in found["signals"]:
-        table.add_row("signal anew", plain(signal["address"]), str(signal["visit"]), plain(signal["name"]))
+        table.add_row("signal anew", plain(signal["address"]), str(signal["visit"]), "", plain(signal["name"]))
     draw(table)
 
 

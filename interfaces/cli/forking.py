@@ -75,19 +75,20 @@ def _print_preview(found: dict[str, Any]) -> None:
 
     workflow = f"{plain(found['workflowId'])} {plain(found['workflowVersion'])}"
     click.echo(f"A fork of {plain(found['executionId'])} at version {found['at']}, by {workflow}:")
-    table = table_of("WHAT", "STEP", "VISIT", "DETAILS")
+    table = table_of("WHAT", "STEP", "VISIT", "EFFECT", "DETAILS")
     for op in found["patch"]:
         value = plain(op["value"]) if "value" in op else ""
-        table.add_row("state", "", "", f"{op['op']} {plain(op['path'])} {value}".rstrip())
+        table.add_row("state", "", "", "", f"{op['op']} {plain(op['path'])} {value}".rstrip())
     for place in found["position"]:
         until = f", until {place['due']}" if place["due"] else ""
         told = f"waits ({place['waiting']}){until}" if place["waiting"] else ""
-        table.add_row("begins", plain(place["step"] or "(the end)"), "", told or plain(place["branch"]))
+        table.add_row("begins", plain(place["step"] or "(the end)"), "", "", told or plain(place["branch"]))
     for visit in found["rerun"]:
         told = "was under way" if visit["underWay"] else f"version {visit['version']}"
-        table.add_row(f"{visit['effect']} again", plain(visit["step"]), str(visit["visit"]), told)
+        table.add_row("runs again", plain(visit["step"]), str(visit["visit"]), visit["effect"], told)
     for visit in found["reused"]:
-        table.add_row("reused", plain(visit["step"]), str(visit["visit"]), f"version {visit['version']}")
+        told = f"version {visit['version']}"
+        table.add_row("reused", plain(visit["step"]), str(visit["visit"]), visit["effect"], told)
     draw(table)
     if not found["complete"]:
         click.echo("More visits follow, which are not listed.", err=True)

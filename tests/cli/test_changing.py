@@ -105,7 +105,9 @@ def test_against_a_server(tmp_path: Path) -> None:
         assert clew("edit", name, "--patch", "-", *at, stdin="{}").code == 2
         preview = clew("rollback", name, "mark:start", "--dry-run", *at).out
         assert "would be as it was at version" in preview
-        assert "replace /n 1" in preview and "reads again" in preview and "look" in preview
+        assert "replace /n 1" in preview and "EFFECT" in preview
+        (again,) = [line.split() for line in preview.splitlines() if "runs again" in line]
+        assert again[2:5] == ["look", "1", "reads"]
         version = told.json["version"]
         waits = clew("rollback", name, str(version), "--dry-run", *at).out
         assert "waits again" in waits and "asks for approval" in waits

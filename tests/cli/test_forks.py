@@ -74,8 +74,10 @@ def test_what_would_run_again_is_told_first(place: list[str], tmp_path: Path) ->
     source = ran(place, tmp_path)
     told = clew("fork", source, "--at", "1", "--set", "/k=1", "--dry-run", *place)
     assert told.code == 0
-    for words in (f"A fork of {source} at version 1, by forked 1.0.0", "add /k 1", "begins", "again"):
+    for words in (f"A fork of {source} at version 1, by forked 1.0.0", "add /k 1", "begins", "EFFECT"):
         assert words in told.out
+    again = [line.split() for line in told.out.splitlines() if "runs again" in line]
+    assert ["log", "1", "none"] in [line[2:5] for line in again], told.out
     assert clew("fork", source, "--at", "1", "--dry-run", "--json", *place).json["at"] == 1
     assert len(clew("ls", "--json", *place).json["items"]) == 1
 
@@ -86,10 +88,10 @@ def exits(place: list[str], *arguments: str) -> Ran:
 
 
 def test_what_can_not_be_ends_with_its_code(place: list[str], tmp_path: Path) -> None:
-    """4: no such execution; 5: no such place; 3: no valid definition; 2: usage."""
+    """4: no such execution; 5: no such place in a definition; 3: no valid definition; 2: usage, or no such version."""
     source = ran(place, tmp_path)
     assert exits(place, "nobody").code == 4
-    assert exits(place, source, "--at", "99").code == 5
+    assert exits(place, source, "--at", "99").code == 2
     assert exits(place, source, "--set", "n=1").code == 2
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps({**DEFINITION, "workflow": ["nowhere"]}))
