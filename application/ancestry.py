@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from application.ports import EventLog, Recorded
 from domain.errors import NotFound
 from domain.events import ExecutionForked
+from domain.execution import Execution
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,14 @@ def parts_of(log: EventLog, execution_id: str) -> tuple[Part, ...]:
         before = parts[-1].before + parts[-1].upto if parts else 0
         parts.append(Part(execution=name, upto=upto, before=before))
     return tuple(parts)
+
+
+def parts_to(log: EventLog, head: Execution, *, lineage: bool) -> tuple[Part, ...]:
+    """The executions that lead to one as it was at its `head`, the oldest first; without its lineage itself alone."""
+    if not lineage:
+        return (Part(execution=head.id, upto=head.version, before=0),)
+    *sources, own = parts_of(log, head.id)
+    return (*sources, replace(own, upto=head.version))
 
 
 def read_parts(log: EventLog, parts: Sequence[Part], *, after: int, upto: int) -> list[Recorded]:

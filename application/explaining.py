@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, Literal
 
+from application.ancestry import parts_to
 from application.explaining_diff import writers_of
+from application.explaining_lineage import Ground, Span
 from application.explaining_writes import Writes
 from application.folds import Folds
 from application.places import ENDS, Places
 from application.ports import EventLog, Recorded
 from application.presenting import describe_event, patch_of
 from application.reading import execution_event
-from application.searching import Searches
+from application.searching import FIRST_PAGE, Searches
 from domain import changes, json
 from domain.durations import iso
 from domain.errors import Unacceptable
@@ -88,89 +90,130 @@ class Explanations:
         return {"from": old_version, "to": new_version, "patch": patch, "changes": told}
 
     def blame(
-        self, head: Execution, pointer: str, at: str | None = None, *, limit: int = BLAME_LIMIT
+        self,
+        head: Execution,
+        pointer: str,
+        at: str | None = None,
+        *,
+        limit: int = BLAME_LIMIT,
+        lineage: bool = False,
     ) -> dict[str, Any]:
         """`{pointer, at, value, written, earlier, next}`: who last wrote what is there at a version, and who did before.
 
         `written` is null where nobody did. `earlier` has at most `limit` writes, newest first; `next` is the version to ask
         at for those before them, null when there are none. What is not there has no `value`, and no `old` one before it.
+
+        With `lineage` what a fork has of its source is told of that: each write names its `executionId`, `at` may be
+        `ID@VERSION` of a source, and `next` is so where the rest is in one. The answer's `executionId` is what `at` is of.
         """
         checked(pointer, "?pointer")
-        version = head.version if at is None else self._places.version(head, at)
-        writes = list(islice(self._writes.back(head.id, pointer, upto=version, first=limit + 2), limit + 2))
-        told = self._told(head, pointer, writes[: limit + 1])
-        following = writes[len(told)].version if len(told) < len(writes) else None
+        ground = self._ground(head, at, lineage=lineage)
+        spans = ground.back(upto=ground.version)
+        found = chain.from_iterable(self._written(span, pointer, first=limit + 2) for span in spans)
+        writes = list(islice(found, limit + 2))
+        told = self._told(ground, pointer, writes[: limit + 1], named=lineage)
+        following = writes[len(told)] if len(told) < len(writes) else None
         value = {"value": told[0]["value"]} if told and "value" in told[0] else {}
         return {
+            **({"executionId": ground.execution_id} if lineage else {}),
             "pointer": pointer,
-            "at": version,
+            "at": ground.version,
             **value,
             "written": told[0] if told else None,
             "earlier": told[1:],
-            "next": following,
+            "next": None if following is None else _place(following, head),
         }
 
-    def _told(self, head: Execution, pointer: str, writes: Sequence[Recorded]) -> list[dict[str, Any]]:
+    def _ground(self, head: Execution, at: str | None, *, lineage: bool) -> Ground:
+        ground = Ground(self._folds, head, parts_to(self._log, head, lineage=lineage))
+        if at is not None:
+            ground.stand(self._places, at, named=lineage)
+        return ground
+
+    def _written(self, span: Span, pointer: str, *, first: int = FIRST_PAGE) -> Iterator[Recorded]:
+        return self._writes.back(span.execution, pointer, upto=span.upto, first=first, inherits=span.inherits)
+
+    def _told(self, ground: Ground, pointer: str, writes: Sequence[Recorded], *, named: bool) -> list[dict[str, Any]]:
         """Writes, newest first, with the values before and after each; as many as there is room for, but one."""
         if not writes:
             return []
-        oldest = writes[-1].version
-        value = find(self._state(head, oldest - 1), pointer) if oldest > 1 else ABSENT
+        before = ground.before(writes[-1])
+        value = find(before.state, pointer) if before is not None else ABSENT
         values = [value]
         for recorded in reversed(writes):
-            value = self._after(head, recorded, value, pointer)
+            value = self._after(ground, recorded, value, pointer)
             values.append(value)
         values.reverse()
-        program, room = self._program_of(head), BLAME_BYTES
+        room = BLAME_BYTES
         told: list[dict[str, Any]] = []
         for recorded, new, old in zip(writes, values, values[1:], strict=False):
             room -= sum(len(json.encode(each)) for each in (new, old) if each is not ABSENT)
             if room < 0 and told:
                 break
-            told.append({**_described(recorded, program, head), **_values(old=old, value=new)})
+            end = ground.head(recorded.stream)
+            name = {"executionId": recorded.stream} if named else {}
+            told.append({**name, **_described(recorded, self._program_of(end), end), **_values(old=old, value=new)})
         return told
 
-    def _after(self, head: Execution, recorded: Recorded, value: Any, pointer: str) -> Any:
+    def _after(self, ground: Ground, recorded: Recorded, value: Any, pointer: str) -> Any:
         """The value after a write. Not all that an execution began with need be in its first event."""
         if recorded.version == 1:
-            return find(self._state(head, 1), pointer)
+            return find(ground.at(recorded.stream, 1).state, pointer)
         return changes.rewritten(value, changes.patch_of(execution_event(recorded)), pointer)
 
     def step(
-        self, head: Execution, at: str | None = None, *, dir: Direction = "back", by: str = "event"
+        self,
+        head: Execution,
+        at: str | None = None,
+        *,
+        dir: Direction = "back",
+        by: str = "event",
+        lineage: bool = False,
     ) -> dict[str, Any]:
         """`{version, event}`: the nearest before (or behind) a version, itself excepted; both null at the end of the road.
 
         `by`: any `event`; a `node` that begins (each attempt of a visit); a `visit` that ends; an `error`, whether somebody
         took care of it or not; `write:/pointer`, a write of what is there.
+
+        With `lineage` the road leads through what a fork goes back to: the answer has the `executionId` too, and `at` may be
+        `ID@VERSION` of a source, from which the way forward is that to this execution.
         """
         if dir not in ("back", "forward"):
             raise _unacceptable(f"dir is back or forward, not {dir!r}.", "dir")
-        version = head.version if at is None else self._places.version(head, at)
-        recorded = next(self._nearest(head, version, by, back=dir == "back"), None)
+        ground = self._ground(head, at, lineage=lineage)
+        spans = ground.back(upto=ground.version - 1) if dir == "back" else ground.forward()
+        nearest_in = self._search(by, back=dir == "back")
+        recorded = next(chain.from_iterable(map(nearest_in, spans)), None)
         if recorded is None:
-            return {"version": None, "event": None}
-        before = self._log.read(head.id, after=max(recorded.version - 2, 0), upto=recorded.version - 1)
-        event = describe_event(recorded, self._program_of(head), patch_of(before[0] if before else None))
-        return {"version": recorded.version, "event": event}
+            return {**({"executionId": None} if lineage else {}), "version": None, "event": None}
+        name = {"executionId": recorded.stream} if lineage else {}
+        before = self._log.read(recorded.stream, after=max(recorded.version - 2, 0), upto=recorded.version - 1)
+        program = self._program_of(ground.head(recorded.stream))
+        event = describe_event(recorded, program, patch_of(before[0] if before else None))
+        return {**name, "version": recorded.version, "event": {**name, **event}}
 
-    def _nearest(self, head: Execution, version: int, by: str, *, back: bool) -> Iterator[Recorded]:
-        after, upto = (0, version - 1) if back else (version, head.version)
+    def _search(self, by: str, *, back: bool) -> Callable[[Span], Iterator[Recorded]]:
+        """What finds the events that are meant in a span, the nearest first. Raises Unacceptable."""
         if by.startswith(WRITE):
             pointer = checked(by.removeprefix(WRITE), "?by", offset=len(WRITE))
             if back:
-                return self._writes.back(head.id, pointer, upto=upto)
-            return self._writes.forward(head.id, pointer, after=after, upto=upto)
+                return lambda span: self._written(span, pointer)
+            return lambda span: self._writes.forward(span.execution, pointer, after=span.after, upto=span.upto)
         if by == "event":
-            page = self._log.read(head.id, after=max(after, upto - 1) if back else after, upto=upto, limit=1)
-            return iter(page)
+            return lambda span: self._next(span, back=back)
         if by not in STEPS:
             meant = nearest(by[:40], BY)
             hint = f" Did you mean {meant!r}?" if meant else ""
             raise _unacceptable(f"by is event, node, visit, error or write:/pointer, not {by[:60]!r}.{hint}", "by")
         tags, texts, meant_by = STEPS[by]
         search = self._searches.newest if back else self._searches.oldest
-        return search(head.id, tags=tags, texts=texts, meant=meant_by, after=after, upto=upto)
+        return lambda span: search(
+            span.execution, tags=tags, texts=texts, meant=meant_by, after=span.after, upto=span.upto
+        )
+
+    def _next(self, span: Span, *, back: bool) -> Iterator[Recorded]:
+        after = max(span.after, span.upto - 1) if back else span.after
+        return iter(self._log.read(span.execution, after=after, upto=span.upto, limit=1))
 
     def _state(self, head: Execution, version: int) -> dict[str, Any]:
         return (head if version == head.version else self._folds.load(head.id, upto=version)).state
@@ -205,6 +248,11 @@ def _described(recorded: Recorded, program: Program, head: Execution) -> dict[st
         "actor": event.actor,
     }
     return {**described, **{name: value for name, value in more.items() if value}}
+
+
+def _place(recorded: Recorded, head: Execution) -> int | str:
+    """How the version of an event is asked for: by its number, and in what `head` goes back to as ID@VERSION."""
+    return recorded.version if recorded.stream == head.id else f"{recorded.stream}@{recorded.version}"
 
 
 def _values(**values: Any) -> dict[str, Any]:

@@ -20,10 +20,12 @@ class Writes:
         self._folds = folds
         self._searches = searches
 
-    def back(self, stream: str, pointer: str, *, upto: int, first: int = FIRST_PAGE) -> Iterator[Recorded]:
+    def back(
+        self, stream: str, pointer: str, *, upto: int, first: int = FIRST_PAGE, inherits: bool = False
+    ) -> Iterator[Recorded]:
         """Those up to a version, newest first; at last the first event, if the execution began with something there.
 
-        `first`: how many are read at first.
+        `first`: how many are read at first. `inherits`: what a fork has of its source it did not write.
         """
         yield from self._searches.newest(
             stream,
@@ -35,11 +37,13 @@ class Writes:
             first=first,
         )
         beginning = self._log.read(stream, upto=upto, limit=1)
-        if beginning and (writes(execution_event(beginning[0]), pointer) or self._begins_with(stream, pointer)):
+        if not beginning:
+            return
+        if writes(execution_event(beginning[0]), pointer) or (not inherits and self._begins_with(stream, pointer)):
             yield beginning[0]
 
     def forward(self, stream: str, pointer: str, *, after: int, upto: int) -> Iterator[Recorded]:
-        """Those behind a version, which is 1 or later, oldest first."""
+        """Those behind a version, oldest first. The first event is one only by its patch, as that of a fork may be."""
         return self._searches.oldest(
             stream,
             tags=WRITING,

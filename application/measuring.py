@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from msgspec.structs import replace
-
-from application.ancestry import parts_of
+from application.ancestry import Part, parts_to
 from application.comparing import Comparison, Side, Stretch
 from application.folds import Folds
 from application.lineage import LINEAGE_DEPTH, LINEAGE_LIMIT, Lineage
@@ -57,21 +55,45 @@ class Measures:
         self._version_at = version_at
         self._lineage = Lineage(log, folds, forks_of)
 
-    def timeline(self, head: Execution, *, after: int = 0, limit: int = TIMELINE_LIMIT) -> dict[str, Any]:
-        """`{executionId, version, columns, next}`: the visits that began behind a version, at most about `limit`."""
-        times = self._times(head, after=after, most=limit)
-        ended: list[TimedVisit] = []
-        for recorded in history(self._log, head.id, after=after, upto=head.version):
-            ended += times.take(recorded)
-            if times.is_done and times.has_more:
+    def timeline(
+        self, head: Execution, *, after: int = 0, limit: int = TIMELINE_LIMIT, lineage: bool = False
+    ) -> dict[str, Any]:
+        """`{executionId, version, columns, next}`: the visits that began behind a version, at most about `limit`.
+
+        With `lineage` those of what it was forked off come first, and a column `execution` says whose each is; `after` and
+        `next` count the events of all, from the oldest.
+        """
+        found: list[tuple[Part, TimedVisit]] = []
+        has_more = False
+        for part in parts_to(self._log, head, lineage=lineage):
+            visits, has_more = self._visits(head, part, after=max(after - part.before, 0), most=limit - len(found))
+            found += [(part, visit) for visit in visits]
+            if has_more:
                 break
-        visits = sorted((*ended, *times.still_open()), key=lambda visit: (visit.version, visit.branch))
+        columns = columns_of(visit for _, visit in found)
+        names = {"execution": [part.execution for part, _ in found]} if lineage else {}
         return {
             "executionId": head.id,
             "version": head.version,
-            "columns": columns_of(visits),
-            "next": visits[-1].version if times.has_more else None,
+            "columns": {**names, **columns},
+            "next": found[-1][0].before + found[-1][1].version if has_more else None,
         }
+
+    def _visits(self, head: Execution, part: Part, *, after: int, most: int) -> tuple[list[TimedVisit], bool]:
+        """The visits of a part of what led to `head` that began behind a version, and whether it has more of them."""
+        if after >= part.upto:
+            return [], False
+        end = head if part.execution == head.id else self._folds.load(part.execution, upto=part.upto)
+        times = self._times(end, after=after, most=most)
+        ended: list[TimedVisit] = []
+        for recorded in history(self._log, part.execution, after=after, upto=part.upto):
+            ended += times.take(recorded)
+            if times.is_done and times.has_more:
+                break
+            if recorded.version == part.upto and end is not head:
+                ended += times.cut_off(recorded)
+        visits = sorted((*ended, *times.still_open()), key=lambda visit: (visit.version, visit.branch))
+        return visits, times.has_more
 
     def path(self, head: Execution, *, after: int = 0, limit: int = PATH_LIMIT) -> dict[str, Any]:
         """`{items, next}`: each visit with the parameters that it ran with."""
@@ -134,10 +156,9 @@ class Measures:
         return Comparison(self._log, self._side(left), self._side(right)).told()
 
     def _side(self, execution: Execution) -> Side:
-        *sources, own = parts_of(self._log, execution.id)
         stretches: list[Stretch] = []
         walks = 0
-        for part in (*sources, replace(own, upto=execution.version)):
+        for part in parts_to(self._log, execution, lineage=True):
             end = self._folds.load(part.execution, upto=part.upto)
             stretches.append(Stretch(part.execution, part.upto, part.before, walks, self._times(end)))
             walks += end.walk - 1

@@ -40,7 +40,7 @@ class TimedVisit(msgspec.Struct, frozen=True, kw_only=True):
     now: that is what it parked for, or its next attempt, after a crash (`recovery`) or in a `pause` after its last one.
     `retries` counts the further attempts but for the `recoveries` after a crash, `errors` the attempts that failed.
     The status is `error` when it took its error edge, `failed` when no route took the error; `cancelled` is one whose
-    branch or execution ended, or went back, around it.
+    branch or execution ended, or went back, around it; or of a lineage, one that was open where the fork was made.
     """
 
     version: int
@@ -122,6 +122,10 @@ class VisitTimes:
     def still_open(self) -> list[TimedVisit]:
         """Those that have not ended."""
         return [each.told() for each in self._open.values()]
+
+    def cut_off(self, recorded: Recorded) -> list[TimedVisit]:
+        """A fork goes on behind this event: those that are open end with it, and the fork has its own in their place."""
+        return self._all_ended(recorded)
 
     def take(self, recorded: Recorded) -> list[TimedVisit]:
         """Take the next event; gives the visits that it ends."""

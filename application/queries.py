@@ -276,12 +276,19 @@ class Queries:
         return self._explanations.diff(self.fold(execution_id), _text(from_), _text(to))
 
     def blame(
-        self, execution_id: str, pointer: str, at: str | int | None = None, *, limit: int = BLAME_LIMIT
+        self,
+        execution_id: str,
+        pointer: str,
+        at: str | int | None = None,
+        *,
+        limit: int = BLAME_LIMIT,
+        lineage: bool = False,
     ) -> dict[str, Any]:
         """Who last wrote what is at a pointer, and who did before: `{pointer, at, value, written, earlier, next}`, `next`
-        being the version to ask at for the rest (or null). Raises NotFound or Unacceptable.
+        being the version to ask at for the rest (or null). With `lineage` each is named with its `executionId`, also in
+        what the execution was forked off (see `Explanations`). Raises NotFound or Unacceptable.
         """
-        return self._explanations.blame(self.fold(execution_id), pointer, _text(at), limit=limit)
+        return self._explanations.blame(self.fold(execution_id), pointer, _text(at), limit=limit, lineage=lineage)
 
     def step(
         self,
@@ -290,11 +297,13 @@ class Queries:
         *,
         dir: Direction = "back",
         by: str = "event",
+        lineage: bool = False,
     ) -> dict[str, Any]:
         """The nearest `event`, `node`, `visit`, `error` or `write:/pointer` before a version, or behind it: `{version, event}`,
-        both null where there is none. Raises NotFound or Unacceptable.
+        both null where there is none. With `lineage` it goes on into what the execution was forked off, and the answer has
+        the `executionId` (see `Explanations`). Raises NotFound or Unacceptable.
         """
-        return self._explanations.step(self.fold(execution_id), _text(at), dir=dir, by=by)
+        return self._explanations.step(self.fold(execution_id), _text(at), dir=dir, by=by, lineage=lineage)
 
     # Time travel: measure
 
@@ -304,9 +313,14 @@ class Queries:
         path = self._measures.path(head, after=after, limit=limit)
         return {**describe_execution(head, self._program(head)), "path": path}
 
-    def timeline(self, execution_id: str, *, after: int = 0, limit: int = TIMELINE_LIMIT) -> dict[str, Any]:
-        """The visits of an execution as columns: `{executionId, version, columns, next}`. Raises NotFound."""
-        return self._measures.timeline(self.fold(execution_id), after=after, limit=limit)
+    def timeline(
+        self, execution_id: str, *, after: int = 0, limit: int = TIMELINE_LIMIT, lineage: bool = False
+    ) -> dict[str, Any]:
+        """The visits of an execution as columns: `{executionId, version, columns, next}`. With `lineage` those of what it
+        was forked off come first, in a column `execution` each says whose it is, and `after` and `next` count the events of
+        all. Raises NotFound.
+        """
+        return self._measures.timeline(self.fold(execution_id), after=after, limit=limit, lineage=lineage)
 
     def metrics(self, execution_id: str) -> dict[str, Any]:
         """What an execution took, in all, by step and by node. Raises NotFound."""

@@ -258,12 +258,19 @@ class Engine:
         return self._service.queries.diff(execution_id, from_, to)
 
     def blame(
-        self, execution_id: str, pointer: str, at: str | int | None = None, *, limit: int = BLAME_LIMIT
+        self,
+        execution_id: str,
+        pointer: str,
+        at: str | int | None = None,
+        *,
+        limit: int = BLAME_LIMIT,
+        lineage: bool = False,
     ) -> dict[str, Any]:
         """Who last wrote what is at a pointer, and who did before: `{pointer, at, value, written, earlier, next}`, `next`
-        being the version to ask at for the rest, or null.
+        being the version to ask at for the rest, or null. With `lineage` it goes on into what the execution was forked off:
+        each write names its `executionId`, and `at` and `next` may be `ID@VERSION`.
         """
-        return self._service.queries.blame(execution_id, pointer, at, limit=limit)
+        return self._service.queries.blame(execution_id, pointer, at, limit=limit, lineage=lineage)
 
     def step(
         self,
@@ -272,11 +279,13 @@ class Engine:
         *,
         dir: Literal["back", "forward"] = "back",
         by: str = "event",
+        lineage: bool = False,
     ) -> dict[str, Any]:
         """The nearest `event`, `node`, `visit`, `error` or `write:/pointer` before a version, or behind it:
-        `{version, event}`, both null where there is none.
+        `{version, event}`, both null where there is none. With `lineage` it goes on into what the execution was forked off,
+        the answer has the `executionId` of the event, and `at` may be `ID@VERSION`.
         """
-        return self._service.queries.step(execution_id, at, dir=dir, by=by)
+        return self._service.queries.step(execution_id, at, dir=dir, by=by, lineage=lineage)
 
     # Time travel: measure
 
@@ -284,9 +293,14 @@ class Engine:
         """An execution with a page of its `path`: each visit with the parameters that it ran with, its edge and times."""
         return self._service.queries.path(execution_id, after=after, limit=limit)
 
-    def timeline(self, execution_id: str, *, after: int = 0, limit: int = TIMELINE_LIMIT) -> dict[str, Any]:
-        """The visits of an execution as columns: `{executionId, version, columns, next}`. Raises NotFound."""
-        return self._service.queries.timeline(execution_id, after=after, limit=limit)
+    def timeline(
+        self, execution_id: str, *, after: int = 0, limit: int = TIMELINE_LIMIT, lineage: bool = False
+    ) -> dict[str, Any]:
+        """The visits of an execution as columns: `{executionId, version, columns, next}`. With `lineage` those of what it
+        was forked off come first, a column `execution` says whose each is, and `after` and `next` count all of that.
+        Raises NotFound.
+        """
+        return self._service.queries.timeline(execution_id, after=after, limit=limit, lineage=lineage)
 
     def metrics(self, execution_id: str) -> dict[str, Any]:
         """What an execution took, in all, by step and by node. Raises NotFound."""

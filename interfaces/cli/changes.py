@@ -33,10 +33,13 @@ def print_blame(found: Mapping[str, Any]) -> None:
     if found["written"] is None:
         click.echo(f"Nothing has been written at {plain(found['pointer'])} up to version {found['at']}.")
         return
-    table = table_of("VERSION", "TIME", "OLD", "VALUE", "EVENT", "STEP", "VISIT", "BY")
+    named = "executionId" in found
+    columns = ("VERSION", "TIME", "OLD", "VALUE", "EVENT", "STEP", "VISIT", "BY")
+    table = table_of(*(["EXECUTION"] if named else []), *columns)
     for write in (found["written"], *found["earlier"]):
         version, step, visit, actor = _writer(write)
         table.add_row(
+            *([plain(write["executionId"])] if named else []),
             version,
             wire_time(write["time"]),
             _value(write, "old"),

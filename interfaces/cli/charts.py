@@ -39,11 +39,18 @@ def print_timeline(timeline: Mapping[str, Any]) -> None:
     """Visits as bars over the time from the first beginning to the last end on the page."""
     visits = list(rows_of(timeline["columns"]))
     branched = any(visit["branch"] for visit in visits)
-    table = table_of("VERSION", "STEP", *(["BRANCH"] if branched else []), "VISIT", "TOOK", "EDGE", "TIME")
+    named = "execution" in timeline["columns"]
+    table = table_of(
+        *(["EXECUTION"] if named else []),
+        *("VERSION", "STEP"),
+        *(["BRANCH"] if branched else []),
+        *("VISIT", "TOOK", "EDGE", "TIME"),
+    )
     scale = _Scale(visits)
     for visit in visits:
         depth = visit["pass"].count("/")
         table.add_row(
+            *([plain(visit["execution"])] if named else []),
             str(visit["version"]),
             "  " * depth + step_of(visit),
             *([plain(visit["branch"])] if branched else []),

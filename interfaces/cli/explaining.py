@@ -6,6 +6,9 @@ import click
 
 from interfaces.cli.options import Place, json_option, place_options
 
+lineage_option = click.option(
+    "--lineage", is_flag=True, help="Go on into what it was forked off; --at may be ID@17 then, of one of those."
+)
 AT_HELP = "17, head~3, a time such as 2026-11-22T10:00:00Z, node:/address@visit, mark:name, walk:2/head. Default: head."
 
 
@@ -77,9 +80,12 @@ def diff(place: Place, left: str, right: str | None, from_: str | None, to: str 
 @click.option(
     "--limit", type=click.IntRange(0, 1_000), default=100, show_default=True, help="At most so many earlier writes."
 )
+@lineage_option
 @json_option
 @place_options
-def blame(place: Place, execution_id: str, pointer: str, at: str | None, limit: int, as_json: bool) -> None:
+def blame(
+    place: Place, execution_id: str, pointer: str, at: str | None, limit: int, lineage: bool, as_json: bool
+) -> None:
     """Show who wrote what is at a POINTER into the state (/order/total), and what it was before.
 
     A write to something around it counts, as does one to something in it.
@@ -89,7 +95,7 @@ def blame(place: Place, execution_id: str, pointer: str, at: str | None, limit: 
     from interfaces.cli.tables import print_json
 
     with reading(place) as source:
-        found = source.blame(execution_id, pointer, at, limit=limit)
+        found = source.blame(execution_id, pointer, at, limit=limit, lineage=lineage)
     if as_json:
         print_json(found)
         return
@@ -112,9 +118,10 @@ def blame(place: Place, execution_id: str, pointer: str, at: str | None, limit: 
     show_default=True,
     help="event, node (one begins), visit (one ends), error, or write:/pointer.",
 )
+@lineage_option
 @json_option
 @place_options
-def step(place: Place, execution_id: str, at: str | None, dir: str, by: str, as_json: bool) -> None:
+def step(place: Place, execution_id: str, at: str | None, dir: str, by: str, lineage: bool, as_json: bool) -> None:
     """Find the event of a kind before a version, or behind it: when a place in the state last changed, for example.
 
     `clew step ID --by write:/order/total`. Ends with 4 when there is none.
@@ -124,7 +131,7 @@ def step(place: Place, execution_id: str, at: str | None, dir: str, by: str, as_
     from interfaces.cli.tables import print_events, print_json
 
     with reading(place) as source:
-        found = source.step(execution_id, at, dir="forward" if dir == "forward" else "back", by=by)
+        found = source.step(execution_id, at, dir="forward" if dir == "forward" else "back", by=by, lineage=lineage)
     if as_json:
         print_json(found)
     elif found["event"] is not None:

@@ -15,9 +15,10 @@ AFTER = click.IntRange(min=0)
 @click.argument("execution_id", metavar="ID")
 @click.option("--after", type=AFTER, default=0, help="Only visits that began behind this version.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=60, show_default=True, help="At most so many.")
+@click.option("--lineage", is_flag=True, help="Go on into what it was forked off; --after then counts all of that.")
 @json_option
 @place_options
-def timeline(place: Place, execution_id: str, after: int, limit: int, as_json: bool) -> None:
+def timeline(place: Place, execution_id: str, after: int, limit: int, lineage: bool, as_json: bool) -> None:
     """Draw when each visit of a step began, how long it ran (█) and how long it waited (░).
 
     With --json as columns, for plotting.
@@ -27,7 +28,7 @@ def timeline(place: Place, execution_id: str, after: int, limit: int, as_json: b
     from interfaces.cli.tables import print_json
 
     with reading(place) as source:
-        found = source.timeline(execution_id, after=after, limit=limit)
+        found = source.timeline(execution_id, after=after, limit=limit, lineage=lineage)
     if as_json:
         print_json(found)
         return

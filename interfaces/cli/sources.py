@@ -34,7 +34,9 @@ class Source(Protocol):
         """What has changed between two of its versions."""
         ...
 
-    def blame(self, execution_id: str, pointer: str, at: str | None = None, *, limit: int = 100) -> dict[str, Any]:
+    def blame(
+        self, execution_id: str, pointer: str, at: str | None = None, *, limit: int = 100, lineage: bool = False
+    ) -> dict[str, Any]:
         """Who wrote what is at a pointer."""
         ...
 
@@ -45,6 +47,7 @@ class Source(Protocol):
         *,
         dir: Literal["back", "forward"] = "back",
         by: str = "event",
+        lineage: bool = False,
     ) -> dict[str, Any]:
         """The next event of a kind, or the one before."""
         ...
@@ -83,7 +86,9 @@ class Source(Protocol):
         """One execution with a page of its path."""
         ...
 
-    def timeline(self, execution_id: str, *, after: int = 0, limit: int = 1_000) -> dict[str, Any]:
+    def timeline(
+        self, execution_id: str, *, after: int = 0, limit: int = 1_000, lineage: bool = False
+    ) -> dict[str, Any]:
         """Its visits as columns."""
         ...
 

@@ -94,11 +94,18 @@ def print_versions(items: Iterable[Mapping[str, Any]]) -> None:
 def print_events(items: Sequence[Mapping[str, Any]]) -> None:
     """A page of a history."""
     branched = any(event.get("branch") for event in items)
-    table = table_of("VERSION", "TIME", "EVENT", *(["BRANCH"] if branched else []), "STEP", "VISIT", "WHAT")
+    named = any("executionId" in event for event in items)
+    table = table_of(
+        *(["EXECUTION"] if named else []),
+        *("VERSION", "TIME", "EVENT"),
+        *(["BRANCH"] if branched else []),
+        *("STEP", "VISIT", "WHAT"),
+    )
     names = names_in(items)
     for event in items:
         style = EVENT_STYLES.get(str(event["type"]), "")
         table.add_row(
+            *([plain(event["executionId"])] if named else []),
             str(event["version"]),
             wire_time(event["time"]),
             Text(plain(event["type"]), style=style),

@@ -228,8 +228,14 @@ def definition_of(execution_id: str) -> Call[Object]:
 
 def events(execution_id: str, *, after: int, limit: int, order: Order, lineage: bool) -> Call[Object]:
     """A page of the history."""
-    params = {"after": after, "limit": limit, "order": order, "lineage": "true" if lineage else None}
-    return question(of(execution_id, "events"), params)
+    return question(
+        of(execution_id, "events"), {"after": after, "limit": limit, "order": order, **_lineage(asked=lineage)}
+    )
+
+
+def _lineage(*, asked: bool) -> dict[str, Any]:
+    """The parameter that goes on into what an execution was forked off."""
+    return {"lineage": "true"} if asked else {}
 
 
 def executions(*, status: Sequence[Status], workflow: str | None, limit: int, cursor: str | None) -> Call[Object]:
@@ -407,14 +413,15 @@ def diff(execution_id: str, from_: str | int | None, to: str | int | None) -> Ca
     return question(of(execution_id, "diff"), {"from": from_, "to": to})
 
 
-def blame(execution_id: str, pointer: str, at: str | int | None, *, limit: int | None) -> Call[Object]:
+def blame(execution_id: str, pointer: str, at: str | int | None, *, limit: int | None, lineage: bool) -> Call[Object]:
     """Who wrote what is at a pointer."""
-    return question(of(execution_id, "blame"), {"pointer": pointer, "at": at, "limit": limit})
+    params = {"pointer": pointer, "at": at, "limit": limit, **_lineage(asked=lineage)}
+    return question(of(execution_id, "blame"), params)
 
 
-def step(execution_id: str, at: str | int | None, *, dir: Direction, by: str) -> Call[Object]:
+def step(execution_id: str, at: str | int | None, *, dir: Direction, by: str, lineage: bool) -> Call[Object]:
     """The next event of a kind, or the one before."""
-    return question(of(execution_id, "step"), {"at": at, "dir": dir, "by": by})
+    return question(of(execution_id, "step"), {"at": at, "dir": dir, "by": by, **_lineage(asked=lineage)})
 
 
 def _array(texts: Sequence[str]) -> str:
@@ -429,9 +436,9 @@ def path(execution_id: str, *, after: int, limit: int | None) -> Call[Object]:
     return question(of(execution_id), {"include": "path", "after": after, "limit": limit})
 
 
-def timeline(execution_id: str, *, after: int, limit: int | None) -> Call[Object]:
+def timeline(execution_id: str, *, after: int, limit: int | None, lineage: bool) -> Call[Object]:
     """The visits as columns."""
-    return question(of(execution_id, "timeline"), {"after": after, "limit": limit})
+    return question(of(execution_id, "timeline"), {"after": after, "limit": limit, **_lineage(asked=lineage)})
 
 
 def metrics(execution_id: str) -> Call[Object]:

@@ -35,9 +35,16 @@ DIFF_PARAMETERS: Final = (
     Parameter(name="from", description="The version to begin with, as for `at`. Default: the first."),
     Parameter(name="to", description="The version to end with, as for `at`. Default: head."),
 )
+LINEAGE: Final = Parameter(
+    name="lineage",
+    description="Go on into what it was forked off, and name the execution. `at` may then be `ID@17`, of one of those.",
+    type="boolean",
+    default=False,
+)
 BLAME_PARAMETERS: Final = (
     Parameter(name="pointer", description="A JSON Pointer into the state: `/order/total`.", required=True),
     AT,
+    LINEAGE,
     Parameter(
         name="limit",
         description="Most earlier writes; values of more than 8 MiB end the page sooner.",
@@ -57,6 +64,7 @@ STEP_PARAMETERS: Final = (
         "handled or not; `write:/pointer`, a write of what is there.",
         default="event",
     ),
+    LINEAGE,
 )
 
 

@@ -37,7 +37,13 @@ PATH_PARAMETERS: Final = (
     AFTER,
     _limit("Most visits of the path; a page with parameters of more than 4 MiB ends sooner.", PATH_LIMIT, MAX_PAGE),
 )
-TIMELINE_PARAMETERS: Final = (AFTER, _limit("Most visits of the page.", TIMELINE_LIMIT, TIMELINE_MOST))
+TIMELINE_PARAMETERS: Final = (
+    AFTER,
+    _limit("Most visits of the page.", TIMELINE_LIMIT, TIMELINE_MOST),
+    replace(
+        executions.LINEAGE, description=f"{executions.LINEAGE.description} A column `execution` says whose each is."
+    ),
+)
 LINEAGE_PARAMETERS: Final = (
     Parameter(
         name="after", description="Only its own descendants that began behind this version.", type="integer", default=0

@@ -31,9 +31,11 @@ class OpBody(msgspec.Struct, frozen=True, kw_only=True):
 class WriterBody(Body, frozen=True, kw_only=True):
     """An event that changed the state, without what it says. What it has not is left out.
 
-    An initial state has no `address`, a setter neither `step` nor `node`. Without an `actor` it was the engine.
+    An initial state has no `address`, a setter neither `step` nor `node`. Without an `actor` it was the engine. In a
+    lineage it names its execution.
     """
 
+    execution_id: str | UnsetType = UNSET
     version: int
     type: str
     time: Time
@@ -83,19 +85,22 @@ class BlameBody(Body, frozen=True, kw_only=True):
     """Who wrote what is at a pointer, at a version. `value` is left out when nothing is there.
 
     `written` is the last write, also when that removed it (null: there was none), `earlier` has those before it, newest
-    first. `next` is the version to ask at for those before them (null: there are none).
+    first. `next` is the version to ask at for those before them (null: there are none). In a lineage `executionId` is what
+    `at` is a version of, and `next` is `ID@VERSION` where the rest is in what the execution was forked off.
     """
 
+    execution_id: str | UnsetType = UNSET
     pointer: StatePointer
     at: int
     value: Any | UnsetType = UNSET
     written: WriteBody | None
     earlier: list[WriteBody]
-    next: int | None
+    next: int | str | None
 
 
 class StepBody(Body, frozen=True, kw_only=True):
-    """The event that was looked for. Both are null at the end of the road."""
+    """The event that was looked for. All are null at the end of the road. In a lineage `executionId` says whose it is."""
 
+    execution_id: str | UnsetType | None = UNSET
     version: int | None
     event: EventBody | None

@@ -22,8 +22,12 @@ class ColumnsBody(Body, frozen=True, kw_only=True):
     `version` and `time` are those of the event that began it, `endVersion` and `endTime` of the one that ended it (null:
     it is open). `waitingMs` are the waits that are over, `waitingFor` says what it waits for now. `branch` is empty for
     the one that an execution begins with, `step` and `node` for a setter. A `status` of `error` took its error edge.
+
+    In a lineage `execution` says whose each is. A visit that was open where a fork was made is `cancelled` there: the fork
+    has one of its own.
     """
 
+    execution: list[str] | UnsetType = UNSET
     version: list[int]
     time: list[Time]
     end_version: list[int | None]
@@ -44,7 +48,10 @@ class ColumnsBody(Body, frozen=True, kw_only=True):
 
 
 class TimelineBody(Body, frozen=True, kw_only=True):
-    """The visits of an execution as columns, as it was at `version`. `next` is the `after` of the page behind it."""
+    """The visits of an execution as columns, as it was at `version`. `next` is the `after` of the page behind it.
+
+    In a lineage `next` and `after` count the events of all executions, from the oldest.
+    """
 
     execution_id: str
     version: int
