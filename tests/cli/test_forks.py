@@ -1,4 +1,4 @@
-"""`clew fork`, and `clew events --lineage`, on a store of this machine and at a server."""
+"""`clew fork`, and what reads on into a source (`--lineage`), on a store of this machine and at a server."""
 
 from __future__ import annotations
 
@@ -67,6 +67,28 @@ def test_a_fork_goes_on_from_there(place: list[str], tmp_path: Path) -> None:
     events = clew("events", "mine", "--lineage", "--json", *place).json["items"]
     assert {event["executionId"] for event in events} == {source, "mine"}
     assert "ExecutionForked" in clew("events", "mine", *place).out
+    assert source in clew("events", "mine", "--lineage", *place).out
+
+
+def test_questions_go_on_into_its_source(place: list[str], tmp_path: Path) -> None:
+    """`blame`, `step` and `timeline` with `--lineage`, as JSON and for people; and on from where a page ends."""
+    source = ran(place, tmp_path)
+    forked(place, source, "--at", "node:/workflow/1/log:before", "--id", "mine")
+    blamed = clew("blame", "mine", "/n", "--lineage", "--limit", "0", *place)
+    assert (blamed.code, blamed.out.split()[0]) == (0, "EXECUTION")
+    following = blamed.err.split()[-1]
+    assert following.startswith(f"{source}@")
+    earlier = clew("blame", "mine", "/n", "--lineage", "--at", following, "--json", *place).json
+    assert (earlier["written"]["executionId"], earlier["value"]) == (source, 1)
+    before = clew("step", "mine", "--at", "1", "--lineage", "--json", *place).json
+    assert (before["executionId"], clew("step", "mine", "--at", "1", *place).code) == (source, 4)
+    assert source in clew("step", "mine", "--at", "1", "--lineage", *place).out
+    drawn = clew("timeline", "mine", "--lineage", *place)
+    assert (drawn.code, drawn.out.split()[0]) == (0, "EXECUTION")
+    assert {line.split()[0] for line in drawn.out.splitlines()[1:-1]} == {source, "mine"}
+    few = clew("timeline", "mine", "--lineage", "--limit", "1", *place)
+    rest = clew("timeline", "mine", "--lineage", "--after", few.err.split()[-1], "--json", *place).json["columns"]
+    assert set(rest["execution"]) == {"mine"}
 
 
 def test_what_would_run_again_is_told_first(place: list[str], tmp_path: Path) -> None:

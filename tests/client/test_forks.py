@@ -1,4 +1,4 @@
-"""Forks from a Python program: `fork`, `preview_fork` and `events(lineage=True)` of the engine and the clients."""
+"""Forks from a Python program: `fork`, `preview_fork`, and what goes on into a source, of the engine and the clients."""
 
 from __future__ import annotations
 
@@ -46,10 +46,23 @@ def test_a_fork_goes_on_from_any_version(clew: Engine | Client) -> None:
     assert shown["source"]["executionId"] == source
     both = clew.events("mine", lineage=True, limit=1_000)["items"]
     assert {event["executionId"] for event in both} == {source, "mine"}
+    asked_of_source(clew, source)
     later = {**DEFINITION, "version": "1.1.0", "workflow": [*STEPS, {"$.more": 1}]}
     clew.publish(later)
     latest = clew.fork(source, at="head~3", definition="latest").execution_id
     assert clew.wait(latest) and clew.execution(latest)["finalState"]["more"] == 1
+
+
+def asked_of_source(clew: Engine | Client, source: str) -> None:
+    """Questions about the fork `mine` that go on into its source."""
+    told = clew.blame("mine", "/n", lineage=True, limit=1)
+    assert [each["executionId"] for each in (told["written"], *told["earlier"])] == ["mine", "mine"]
+    assert told["next"] == f"{source}@{clew.blame(source, '/n', at=3)['written']['version']}"
+    assert clew.blame("mine", "/n", told["next"], lineage=True)["written"]["executionId"] == source
+    step = clew.step("mine", 1, lineage=True)
+    assert (step["executionId"], step["version"]) == (source, clew.execution("mine")["source"]["version"])
+    assert clew.step("mine", 1)["version"] is None
+    assert set(clew.timeline("mine", lineage=True)["columns"]["execution"]) == {source, "mine"}
 
 
 def test_a_preview_begins_nothing(clew: Engine | Client) -> None:
@@ -94,6 +107,12 @@ def test_the_asynchronous_client_has_them_too(tmp_path: Path) -> None:
             assert await client.wait(fork.execution_id)
             page = await client.events(fork.execution_id, lineage=True)
             assert page["items"][0]["executionId"] == source
+            step = await client.step(fork.execution_id, 1, lineage=True)
+            assert step["executionId"] == source
+            told = await client.blame(fork.execution_id, "/n", 1, lineage=True)
+            assert told["executionId"] == fork.execution_id
+            columns = (await client.timeline(fork.execution_id, lineage=True))["columns"]
+            assert set(columns["execution"]) == {fork.execution_id}  # the source had begun no step yet
 
     try:
         process.start()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from interfaces.http import wire_explaining, wire_measuring
 from tests.support.http import client, definition, refused, submit
 
 STEPS = ({"$.n": 1}, {"each...": {"items": "$.people", "loop?": [{"$.n": "$.n + 1"}]}}, {"$.n": "$.n * 10"})
@@ -96,6 +99,79 @@ def test_its_history_reads_on_into_its_source(http: TestClient) -> None:
     own = http.get(path).json()["items"]
     assert [{"executionId": second["executionId"], **event} for event in own] == whole["items"][-len(own) :]
     assert "executionId" not in own[0]
+
+
+def two_forks(http: TestClient) -> list[str]:
+    """The ids of a source, a fork of it, and a fork of that."""
+    source = source_of(http)
+    first = settled(http, source, at=6)
+    return [each["executionId"] for each in (source, first, settled(http, first, at=4))]
+
+
+def test_a_blame_reads_on_into_its_source(http: TestClient) -> None:
+    """`lineage=true` names the execution of each write; pages go across by asking at `next`; it is cached as others are."""
+    names = two_forks(http)
+    path = f"/executions/{names[-1]}/blame"
+    asked = {"pointer": "/n", "lineage": "true"}
+    answer = http.get(path, params=asked)
+    whole = msgspec.convert(answer.json(), wire_explaining.BlameBody)
+    assert whole.written is not None and whole.execution_id == names[-1]
+    writes = [whole.written, *whole.earlier]
+    assert list(dict.fromkeys(each.execution_id for each in writes)) == names[::-1]
+    assert writes[-1].version > 1 and writes[-1].old is msgspec.UNSET
+    assert all(later.old == earlier.value for later, earlier in pairwise(writes))
+    paged: list[Any] = []
+    page: dict[str, Any] = {"next": "head"}
+    while page["next"] is not None:
+        page = http.get(path, params={**asked, "limit": 0, "at": page["next"]}).json()
+        paged.append(page["written"])
+    assert paged == [answer.json()["written"], *answer.json()["earlier"]]
+    again = http.get(path, params=asked, headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+    cut = http.get(f"/executions/{names[1]}").json()["source"]["version"]
+    of_source = http.get(path, params={**asked, "at": f"{names[0]}@head"}).json()
+    assert (of_source["executionId"], of_source["at"]) == (names[0], cut)
+    assert "executionId" not in http.get(path, params={"pointer": "/n"}).json()
+    refused(http.get(path, params={**asked, "at": "nobody@1"}), 422, "INVALID_VERSION")
+
+
+def test_steps_read_on_into_its_source(http: TestClient) -> None:
+    """Back from the head to the start of the source and forward again, by the execution and version of each answer."""
+    names = two_forks(http)
+    path = f"/executions/{names[-1]}"
+    events = http.get(f"{path}/events", params={"lineage": "true", "limit": 1000}).json()["items"]
+    for dir, begin, expected in (("back", "head", events[-2::-1]), ("forward", f"{names[0]}@1", events[1:])):
+        seen: list[Any] = []
+        found: dict[str, Any] = {"executionId": "", "version": None}
+        at = begin
+        while True:
+            answer = http.get(f"{path}/step", params={"at": at, "dir": dir, "lineage": "true"})
+            found = answer.json()
+            assert msgspec.convert(found, wire_explaining.StepBody).version == found["version"]
+            if found["event"] is None:
+                break
+            seen.append(found["event"])
+            at = f"{found['executionId']}@{found['version']}"
+        assert seen == expected
+        assert found == {"executionId": None, "version": None, "event": None}
+
+
+def test_a_timeline_begins_in_its_source(http: TestClient) -> None:
+    """With a column that says whose each visit is; pages count the events of all."""
+    names = two_forks(http)
+    path = f"/executions/{names[-1]}/timeline"
+    whole = http.get(path, params={"lineage": "true"}).json()
+    msgspec.convert(whole, wire_measuring.TimelineBody)
+    assert list(dict.fromkeys(whole["columns"]["execution"])) == names
+    seen: list[Any] = []
+    after: int | None = 0
+    while after is not None:
+        page = http.get(path, params={"lineage": "true", "limit": 2, "after": after}).json()
+        seen += zip(page["columns"]["execution"], page["columns"]["version"], strict=True)
+        after = page["next"]
+    assert seen == list(zip(whole["columns"]["execution"], whole["columns"]["version"], strict=True))
+    assert "execution" not in http.get(path).json()["columns"]
+    assert http.get(path, params={"lineage": "perhaps"}).status_code == 422
 
 
 def test_a_dry_run_says_what_would_run_again(http: TestClient) -> None:
