@@ -64,7 +64,7 @@ def test_a_parked_execution_is_answered_and_goes_on(tmp_path: Path, store: str) 
         (["signal", "ID", "sure", "--data", '{"choice": "perhaps"}'], 5),
         (["resume", "ID"], 5),
         (["retry", "ID"], 5),
-        (["state", "ID", "--at", "99"], 5),
+        (["state", "ID", "--at", "99"], 2),
         (["show", "ex_none"], 4),
         (["cancel", "ex_none"], 4),
         (["signal", "ID", "sure", "--data", "{"], 2),

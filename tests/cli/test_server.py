@@ -67,7 +67,7 @@ def test_refusals_have_their_exit_codes(server: ServerProcess, tmp_path: Path) -
     assert asked(server, "show", "ex_none").code == 4
     assert asked(server, "cancel", name).code == 5
     assert asked(server, "signal", name, "sure").code == 5
-    assert asked(server, "state", name, "--at", "999").code == 5
+    assert asked(server, "state", name, "--at", "999").code == 2
     assert asked(server, "nodes", "nothing-such").code == 4
     for command in ("run", "validate"):
         ran = (
