@@ -8,6 +8,7 @@ from itertools import islice
 from threading import Lock
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from application.children import observation
@@ -31,6 +32,14 @@ MOST_EVENTS: Final = 100_000
 """Events behind a cut that are looked through. What came later is not taken again: it runs."""
 
 
+class Behind(msgspec.Struct, frozen=True, kw_only=True):
+    """What was recorded behind a cut up to a version (None: there is no looking further), and the walk at the cut."""
+
+    walk: int
+    records: Records
+    upto: int | None
+
+
 class Recordings:
     """What was recorded behind the cuts of forks. Thread-safe."""
 
@@ -39,7 +48,7 @@ class Recordings:
         self._folds = folds
         self._programs = programs
         self._nodes = nodes
-        self._cache: OrderedDict[tuple[str, int], tuple[int, Records] | None] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, int], Behind | None] = OrderedDict()
         self._lock = Lock()
 
     async def take(
@@ -55,10 +64,20 @@ class Recordings:
         known = self._cache.get((source.execution, source.version), ...)
         if known is ...:  # in a thread: a long history takes its time
             known = await asyncio.to_thread(self._read, source)
-        return self._taken(execution, name, step, prepared, *known, effect=effect) if known is not None else None
+        if known is None:
+            return None
+        ran = self._taken(execution, name, step, prepared, known, effect=effect)
+        if (
+            ran is None
+            and known.upto is not None
+            and await asyncio.to_thread(self._log.version, source.execution) > known.upto
+        ):
+            newer = await asyncio.to_thread(self._read, source)  # the source has gone on since it was read
+            return self._taken(execution, name, step, prepared, newer, effect=effect) if newer is not None else None
+        return ran
 
-    def _read(self, source: Source) -> tuple[int, Records] | None:
-        """(the walk at the cut, the records behind it); None: what the source has run does not compile here any more."""
+    def _read(self, source: Source) -> Behind | None:
+        """What is recorded by now; None: what the source has run does not compile here any more."""
         try:
             base = self._folds.load(source.execution, upto=source.version)
             program = self._programs.of(base.definition_hash)
@@ -68,7 +87,9 @@ class Recordings:
             head = self._log.version(source.execution)
             behind = history(self._log, source.execution, after=source.version, upto=head)
             events = map(execution_event, islice(behind, MOST_EVENTS))
-            found = (base.walk, Records.of(events, program, self._nodes, base=base))
+            records = Records.of(events, program, self._nodes, base=base)
+            upto = head if head - source.version < MOST_EVENTS else None
+            found = Behind(walk=base.walk, records=records, upto=upto)
         with self._lock:
             self._cache[source.execution, source.version] = found
             while len(self._cache) > CACHED:
@@ -81,8 +102,7 @@ class Recordings:
         name: str,
         step: Step,
         prepared: Prepared,
-        walk: int,
-        records: Records,
+        behind: Behind,
         *,
         effect: Effect,
     ) -> Ran | None:
@@ -90,7 +110,7 @@ class Recordings:
         node = self._nodes.find(step.node)
         if visit is None or node is None or execution.source is None:
             return None
-        attempt = records.last(walk, visit.address, visit.pass_)
+        attempt = behind.records.last(behind.walk, visit.address, visit.pass_)
         if attempt is None or not usable(attempt, step, node.metadata, prepared, execution, name):
             return None
         ran = self._of_child(execution, attempt) if attempt.child else _of_node(attempt, step, visit.started, effect)

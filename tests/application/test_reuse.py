@@ -8,7 +8,7 @@ import pytest
 
 from application.requests import ForkRequest, Submission
 from application.service import Service
-from domain.commands import Cancel, Retry
+from domain.commands import Cancel, Retry, Signal
 from domain.errors import ErrorInfo, StepFailure
 from domain.events import ChildObserved, ChildStarted, EdgeTaken, NodeStarted, Resumed, Reused, Suspended
 from domain.json_patch import read_operations
@@ -242,3 +242,21 @@ def test_a_fork_of_a_fork_takes_what_that_has_recorded(bank: Bank) -> None:
         assert [each for each in bank.done if each != "sum"] == []
         taken = [reused for step, reused in edges(service, second) if step == "charge"]
         assert [reused and reused.execution for reused in taken] == [first] * 3
+
+
+def test_what_the_source_has_recorded_since_an_earlier_fork_is_taken_too(bank: Bank) -> None:
+    """The records behind a cut are read again when the source has gone on."""
+    definition = workflow({"ask": {"$node": "signal", "name": "go"}}, {"charge": {"amount": 5}})
+    with service_on(MemoryLog(), bank.nodes) as service:
+        source = started(service, definition)
+        at = str(service.queries.fold(source).version)
+        early = reusing(service, source, at=at)
+        for name in (early, source):
+            service.command_and_wait(name, Signal(now=0, name="go", payload={}))
+            assert service.wait_settled(name, 10)
+        assert bank.done == ["charge 5"] * 2
+        late = reusing(service, source, at=at)
+        service.command_and_wait(late, Signal(now=0, name="go", payload={}))
+        assert service.wait_settled(late, 10)
+        assert bank.done == ["charge 5"] * 2
+        assert [reused and reused.execution for step, reused in edges(service, late) if step == "charge"] == [source]
