@@ -16,6 +16,7 @@ from application.publications import Publications
 from application.requests import ForkRequest
 from application.searching import Searches
 from domain.commands import ForkOff, Observe
+from domain.decide import check_expected
 from domain.durations import iso
 from domain.errors import InvalidDefinition, Refused
 from domain.events import CommandKey, ExecutionEvent, ExecutionForked, NodeStarted, Place, Source
@@ -84,8 +85,8 @@ class Forks:
     def plan(self, request: ForkRequest) -> ForkPlan:
         """What a request asks for.
 
-        Raises NotFound; Unacceptable for an `at` that is none; InvalidDefinition; Refused when what it is to run can't
-        run here.
+        Raises NotFound; Outdated; Unacceptable for an `at` that is none; InvalidDefinition; Refused when what it is to
+        run can't run here.
         """
         cut = self._cut(request)
         base, recorded = cut.execution, cut.recorded
@@ -174,6 +175,7 @@ class Forks:
 
     def _cut(self, request: ForkRequest) -> Cut:
         head = self._head_of(request.source)
+        check_expected(head, request.expected)
         version = head.version if request.at is None else self._version_at(head, request.at)
         return cut(self._log, self._folds, head, version)
 

@@ -40,12 +40,13 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 class ForkRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request to fork the execution `source` at a version (None: its newest).
 
-    `definition` is `"same"` (what the source runs), `"latest"` (the newest published version of its workflow) or another
-    one, as decoded JSON. `patch_at` is the pointer of the operations in what was sent. Without labels or a priority the
-    fork has those of its source.
+    `expected` are the versions that the source may have by now (None: any). `definition` is `"same"` (what the source
+    runs), `"latest"` (the newest published version of its workflow) or another one, as decoded JSON. `patch_at` is the
+    pointer of the operations in what was sent. Without labels or a priority the fork has those of its source.
     """
 
     source: str
+    expected: tuple[int, ...] | None = None
     at: str | None = None
     operations: tuple[Operation, ...] = ()
     patch_at: str = ""

@@ -56,7 +56,7 @@ def decide_and_fold(
     """Like `decide`, with the execution that the events lead to: it was folded while deciding."""
     draft = Draft(execution)
     if isinstance(command, PersonCommand):
-        _check_expected(execution, command)
+        check_expected(execution, command.expected)
     _decide(draft, command, rules)
     if isinstance(command, Retry) and command.into is not None:
         rules = replace(rules, program=command.into)
@@ -64,8 +64,9 @@ def decide_and_fold(
     return tuple(draft.events), draft.execution
 
 
-def _check_expected(execution: Execution, command: PersonCommand) -> None:
-    if command.expected is not None and execution.version not in command.expected:
+def check_expected(execution: Execution, expected: tuple[int, ...] | None) -> None:
+    """Raise Outdated when an execution is at none of the versions that are expected (None: any)."""
+    if expected is not None and execution.version not in expected:
         message = f"The execution is at version {execution.version} by now: look at it again, and decide on that."
         raise Outdated(message, details={"version": execution.version})
 

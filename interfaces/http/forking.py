@@ -46,6 +46,7 @@ async def fork(request: Request, api: Api) -> Response:
     text = await read_text(request, api.body_limit)
     body = await run_in_threadpool(_read, text, api)
     asked = fork_request(body, request.path_params["id"])
+    asked = replace(asked, expected=headers.expected_versions(request.headers))
     if body.get("dryRun"):
         return json_response(await run_in_threadpool(api.service.queries.forks.preview, asked))
     command_key = CommandKey(key=key, request=json.digest([asked.route, body])) if key is not None else None
@@ -160,8 +161,8 @@ OPERATIONS: Final = (
         summary="Begin an execution that goes on from any version of this one",
         tag="executions",
         answers={200: (wire.ExecutionBody, bodies.ForkPreviewBody), 201: (wire.AcceptedBody,)},
-        refusals=(*BODY_REFUSALS, 404, 409, 422, 503),
-        headers=("Idempotency-Key", "Prefer", "Clew-Actor"),
+        refusals=(*BODY_REFUSALS, 404, 409, 412, 422, 503),
+        headers=("Idempotency-Key", "If-Match", "Prefer", "Clew-Actor"),
         takes=(bodies.ForkBody,),
     ),
     command(

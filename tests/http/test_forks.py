@@ -326,3 +326,13 @@ def test_only_what_has_failed_goes_on_by_another_definition(http: TestClient) ->
     source = source_of(http, {"signal": {"name": "go"}})
     answer = http.post(f"/executions/{source['executionId']}/retry", json={"definition": MENDED})
     refused(answer, 409, "NOT_FAILED")
+
+
+def test_a_fork_of_a_version_that_is_past(http: TestClient) -> None:
+    """With `If-Match` it is 412 and nothing begins, also when it is only asked what would happen."""
+    source = source_of(http)
+    path, version = f"/executions/{source['executionId']}/forks", source["version"]
+    for body in ({}, {"dryRun": True}):
+        answer = http.post(path, json=body, headers={"If-Match": f'"v{version - 1}"'})
+        assert refused(answer, 412, "VERSION_MISMATCH")["version"] == version
+    assert http.post(path, json={}, headers={"If-Match": f'"v{version}"'}).status_code == 201
