@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Any, Final, Literal
 
@@ -33,8 +33,9 @@ from application.programs import Programs
 from application.publications import Publications
 from application.reading import execution_event
 from application.rolling_back import Rollback, preview
+from application.walked import Place, ended_by
 from domain.errors import InvalidDefinition, NotFound
-from domain.events import CommandKey, ExecutionForked, ExecutionStarted, WorkflowPublished
+from domain.events import CommandKey, ExecutionForked, ExecutionStarted, RolledBack, WorkflowPublished
 from domain.execution import Execution, Status
 from domain.problems import Problem, all_near
 from domain.program import Program
@@ -146,7 +147,23 @@ class Queries:
         head = self.fold(execution_id)
         rollback = self.rollback(execution_id, to, where=where)
         events = self._folds.events(execution_id, after=rollback.target.version, upto=head.version)
-        return preview(head, rollback, events, program=self._program(head), nodes=self._nodes)
+        return preview(
+            head,
+            rollback,
+            events,
+            program=self._program(head),
+            nodes=self._nodes,
+            ended=lambda: self._ended_by(rollback.target),
+        )
+
+    def _ended_by(self, target: Execution) -> set[Place]:
+        """The visits that had ended when an execution was at that version (see `application.walked`)."""
+
+        def read(after: int, upto: int) -> Iterable[Recorded]:
+            return self._folds.events(target.id, after=after, upto=upto)
+
+        events = ((recorded.version, execution_event(recorded)) for recorded in read(0, target.version))
+        return ended_by(target.version, ((at, one) for at, one in events if isinstance(one, RolledBack)), read)
 
     def snapshots(self, execution_id: str) -> dict[str, Any]:
         """The versions that have a name, the oldest first: `{items}`, at most as many as a page. Raises NotFound."""

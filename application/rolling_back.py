@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from application.ports import Nodes, Recorded
 from application.presenting import describe_wait
 from application.reading import execution_event
+from application.walked import Place
 from domain.changing import check_may_roll_back, check_placed
 from domain.children import open_children
 from domain.commands import RollBack
@@ -50,10 +51,16 @@ class _Visits:
 
     def __init__(self, target: Execution) -> None:
         self.walk = target.walk
+        self.went_back = False
+        self.places: dict[VisitKey, Place] = {}
         self.found: dict[VisitKey, dict[str, Any]] = {}
+        stays = {name: one.visit for name, one in standing(position_of(target)).items() if one.visit is not None}
+        self._stands = {(visit.address, visit.pass_) for visit in stays.values()}
+        self._waits = {(name, visit.address, visit.number) for name, visit in stays.items()}
         for branch, visit in _begun_again(target):
             name = target.step_names.get(visit.address, "")
-            self._add(branch, visit.address, visit.number, {"step": name, "node": None, "version": target.version})
+            begun = {"step": name, "node": None, "version": target.version}
+            self._add(branch, visit.address, visit.number, begun, visit.pass_)
 
     def see(self, recorded: Recorded) -> None:
         """Take in one more event."""
@@ -61,15 +68,44 @@ class _Visits:
         match event:
             case NodeStarted():
                 begun = {"step": event.step, "node": event.node, "version": recorded.version}
-                self._add(event.branch, event.address, event.visit, begun)
+                self._add(event.branch, event.address, event.visit, begun, event.pass_)
             case EdgeTaken() | NodeFailed():
                 self._end(event)
             case _:
+                self.went_back |= isinstance(event, RolledBack)
                 self.walk += isinstance(event, RolledBack) or _is_retry(event)
 
-    def _add(self, branch: str, address: str, number: int, begun: dict[str, Any]) -> None:
+    def key(self, branch: str, address: str, number: int) -> VisitKey:
+        """The key of a visit of the walk that the events have come to."""
+        return branch, address, number, self.walk
+
+    def again(self, ended: Callable[[], Collection[Place]]) -> set[VisitKey]:
+        """The visits that would be made again: each once, however many walks have made it since, and none that had ended
+        at the version, or stands there.
+        """
+        if not self.went_back:
+            return set(self.places)
+        past, found = set(ended()) | self._stands, dict[Place, VisitKey]()
+        for key, place in self.places.items():
+            if place not in past:
+                found.setdefault(place, key)
+        return set(found.values())
+
+    def waited(
+        self, told: Iterable[tuple[VisitKey, dict[str, Any]]], again: Collection[VisitKey]
+    ) -> Iterator[dict[str, Any]]:
+        """What is told of visits that would wait again: those made again, and those that stand there; once each."""
+        seen: set[tuple[str, str, int]] = set()
+        for key, one in told:
+            stood = key not in self.places and (not self.went_back or key[:3] in self._waits)
+            if (key in again or stood) and not (self.went_back and key[:3] in seen):
+                seen.add(key[:3])
+                yield one
+
+    def _add(self, branch: str, address: str, number: int, begun: dict[str, Any], pass_: str) -> None:
         visit = {"address": address, **begun, "visit": number, "edge": None, "error": None}
-        self.found.setdefault((branch, address, number, self.walk), visit)
+        self.found.setdefault(self.key(branch, address, number), visit)
+        self.places.setdefault(self.key(branch, address, number), (address, pass_))
 
     def _end(self, event: EdgeTaken | NodeFailed) -> None:
         visit = self.found.get((event.branch, event.address, event.visit, self.walk))
@@ -94,9 +130,15 @@ def _begun_again(target: Execution) -> Iterator[tuple[str, Visit]]:
 
 
 def preview(
-    head: Execution, rollback: Rollback, events: Iterable[Recorded], *, program: Program | None, nodes: Nodes
+    head: Execution,
+    rollback: Rollback,
+    events: Iterable[Recorded],
+    *,
+    program: Program | None,
+    nodes: Nodes,
+    ended: Callable[[], Collection[Place]],
 ) -> dict[str, Any]:
-    """What going back would do. `events` are those behind the version, up to the head.
+    """What going back would do. `events` are those behind the version, up to the head; `ended` the visits that were over.
 
     `{executionId, to, status, refused, patch, waits, repeats, children, signals, repeatCount}`: `patch` leads from the
     state now to that of then; `waits` stand again; `repeats` are the visits that could change or read something outside
@@ -104,23 +146,27 @@ def preview(
     `signals` were taken since and would have to be sent again. `refused` says why it can't be done now, or is null.
     """
     target = rollback.target
-    visits, children, signals = _Visits(target), list[dict[str, Any]](), list[dict[str, Any]]()
+    visits = _Visits(target)
+    children, signals = list[tuple[VisitKey, dict[str, Any]]](), list[tuple[VisitKey, dict[str, Any]]]()
     names = {one.version: name for name, kept in target.kept.items() for one in kept}
     for recorded in events:
         visits.see(recorded)
         event = execution_event(recorded)
         if isinstance(event, ChildStarted):
-            children.append(_child(event, recorded.version, head))
+            key = visits.key(event.branch, event.address, event.visit)
+            children.append((key, _child(event, recorded.version, head)))
         elif isinstance(event, SignalReceived):
             names[recorded.version] = event.name
         elif isinstance(event, Resumed) and event.signal:
             taken = {"version": event.signal, "name": names.get(event.signal, ""), "address": event.address}
-            signals.append({**taken, "visit": event.visit})
-    children = [*_children_in_flight(target, head), *children]
+            key = visits.key(event.branch, event.address, event.visit)
+            signals.append((key, {**taken, "visit": event.visit}))
+    again = visits.again(ended)
+    begun = [child for key, child in children if key in again or child["running"]]
     repeats = [
         {**visit, "effect": effect}
-        for visit in visits.found.values()
-        if (effect := _effect(visit, program, nodes)) != "none"
+        for key, visit in visits.found.items()
+        if key in again and (effect := _effect(visit, program, nodes)) != "none"
     ]
     return {
         "executionId": head.id,
@@ -131,8 +177,8 @@ def preview(
         "repeats": repeats[:MOST_REPEATS],
         "repeatCount": len(repeats),
         "waits": _waits(target),
-        "children": children[:MOST_REPEATS],
-        "signals": signals[:MOST_REPEATS],
+        "children": [*_children_in_flight(target, head), *begun][:MOST_REPEATS],
+        "signals": list(visits.waited(signals, again))[:MOST_REPEATS],
     }
 
 

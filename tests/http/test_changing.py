@@ -384,3 +384,25 @@ def test_a_version_from_before_a_change_of_definition(http: TestClient) -> None:
     assert error["details"][0]["path"] == "/to"
     back = http.post(f"{path}/rollback", json={"to": 1}, headers={"Prefer": "wait=10"}).json()
     assert (back["status"], back["workflowVersion"], back["finalState"]["charged"]) == ("completed", "1.1.0", 1)
+
+
+def test_the_preview_has_each_visit_once_however_often_it_was_gone_back(http: TestClient) -> None:
+    """What other walks did since is not done again twice, nor what was over at the version."""
+    child = {"run-workflow": {"definition": definition({"$.k": 1}, id="kid")}}
+    execution = parked(http, "charge", {"second": {"$node": "charge"}}, child)
+    execution_id, late = execution["executionId"], execution["version"]
+    path = f"/executions/{execution_id}"
+    http.post(f"{path}/signals/go", json=1, headers={"Prefer": "wait=10"})
+    first = http.get(f"{path}/rollback", params={"to": "1"}).json()
+    assert [each["step"] for each in first["repeats"]] == ["charge", "second", "after"]
+    for _ in range(2):
+        http.post(f"{path}/rollback", json={"to": 1}, headers={"Prefer": "wait=10"})
+        http.post(f"{path}/signals/go", json=1, headers={"Prefer": "wait=10"})
+    again = http.get(f"{path}/rollback", params={"to": "1"}).json()
+    for member in ("repeats", "repeatCount", "children", "signals"):
+        assert again[member] == first[member], member
+    parked_again = http.get(f"{path}/rollback", params={"to": str(late)}).json()
+    assert [each["step"] for each in parked_again["repeats"]] == ["after"]
+    assert (parked_again["children"], [each["visit"] for each in parked_again["signals"]]) == ([], [1])
+    in_second_walk = http.get(f"{path}/rollback", params={"to": "walk:2/node:/workflow/1/second@1"}).json()
+    assert [each["step"] for each in in_second_walk["repeats"]] == ["after"]
