@@ -21,7 +21,7 @@ WAITING: Final = 6
 UNAVAILABLE: Final = 7
 INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells have it."""
-MISUSED: Final = frozenset({"INVALID_VERSION", "INVALID_POINTER", "INVALID_PARAMETER"})
+MISUSED: Final = frozenset({"INVALID_VERSION", "INVALID_POINTER", "INVALID_PARAMETER", "INVALID_EXPRESSION"})
 """Codes of refusals of what an option or argument says."""
 BROKEN_PIPE: Final = 141
 """128 and the number of SIGPIPE."""

@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told(tmp_path: Path, place: tuple[str, str]) -> None:
     assert clew("timeline", "nobody", *place).code == 4
     assert clew("diff", name, "nobody", *place).code == 4
     ran = clew("probe", name, "$.n +", *place)
-    assert (ran.code, ran.out) == (5, "")
+    assert (ran.code, ran.out) == (2, "")
     assert "value is missing" in ran.err
     assert "failed" in clew("timeline", name, *place).out
     assert "1 errors" in clew("metrics", name, *place).out
