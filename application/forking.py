@@ -13,13 +13,16 @@ from application.folds import Folds
 from application.ports import EventLog, Recorded
 from application.programs import Programs
 from application.publications import Publications
+from application.reading import execution_event
 from application.requests import ForkRequest
 from application.searching import Searches
+from application.walked import Place as VisitPlace
+from application.walked import ended_by
 from domain.commands import ForkOff, Observe
 from domain.decide import check_expected
 from domain.durations import iso
 from domain.errors import InvalidDefinition, Refused
-from domain.events import CommandKey, ExecutionEvent, ExecutionForked, NodeStarted, Place, Source
+from domain.events import CommandKey, ExecutionEvent, ExecutionForked, NodeStarted, Place, RolledBack, Source
 from domain.execution import Execution
 from domain.forked import dropped_visits
 from domain.forking import forking_event
@@ -155,10 +158,28 @@ class Forks:
             yield base.version, address, number, True
         head = self._log.version(base.id)
         searches = Searches(self._log)
+        over = self._over(base, searches, head)
         started = searches.oldest(base.id, tags=("node_started",), meant=_is_visit, after=base.version, upto=head)
         for recorded in started:
             if isinstance(recorded.event, NodeStarted):
+                if over is not None and (place := (recorded.event.address, recorded.event.pass_)) in over:
+                    continue
+                if over is not None:
+                    over.add(place)
                 yield recorded.version, recorded.event.address, recorded.event.visit, False
+
+    def _over(self, base: Execution, searches: Searches, head: int) -> set[VisitPlace] | None:
+        """The visits that had ended or begun at a cut, where the source was taken back since; None: it was not."""
+        found = searches.oldest(base.id, tags=(RolledBack.tag,), meant=_any, upto=head)
+        rollbacks = [(each.version, event) for each in found if isinstance(event := execution_event(each), RolledBack)]
+        if not rollbacks or rollbacks[-1][0] <= base.version:
+            return None
+
+        def read(after: int, upto: int) -> Iterator[Recorded]:
+            return self._folds.events(base.id, after=after, upto=upto)
+
+        begun = {(one.visit.address, one.visit.pass_) for one in base.branches.values() if one.visit is not None}
+        return ended_by(base.version, rollbacks, read) | begun
 
     def _visit(self, program: Program, version: int, address: str, number: int, under_way: bool) -> dict[str, Any]:
         step = program.at(address)
@@ -202,6 +223,11 @@ class Forks:
                 child = self._folds.load(wait.name)
                 if child.status == "completed":
                     yield observation(child, 0)
+
+
+def _any(event: ExecutionEvent) -> bool:
+    del event
+    return True
 
 
 def _is_visit(event: ExecutionEvent) -> bool:

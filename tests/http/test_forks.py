@@ -336,3 +336,21 @@ def test_a_fork_of_a_version_that_is_past(http: TestClient) -> None:
         answer = http.post(path, json=body, headers={"If-Match": f'"v{version - 1}"'})
         assert refused(answer, 412, "VERSION_MISMATCH")["version"] == version
     assert http.post(path, json={}, headers={"If-Match": f'"v{version}"'}).status_code == 201
+
+
+def test_a_dry_run_has_each_visit_once_however_often_its_source_went_back(http: TestClient) -> None:
+    """Nor has it what was over at the cut and made again in another walk."""
+    source = source_of(http)
+    path = f"/executions/{source['executionId']}"
+    cuts = ("1", "5", "10", str(source["version"]))
+
+    def again(at: str) -> list[tuple[str, int, int]]:
+        rerun = http.post(f"{path}/forks", json={"at": at, "dryRun": True}).json()["rerun"]
+        return [(each["address"], each["visit"], each["version"]) for each in rerun]
+
+    before = [again(at) for at in cuts]
+    for _ in range(2):
+        http.post(f"{path}/rollback", json={"to": 1}, headers={"Prefer": "wait=10"})
+    assert [again(at) for at in cuts] == before
+    assert before[0]
+    assert before[-1] == []
