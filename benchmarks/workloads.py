@@ -125,7 +125,7 @@ def long(store: Store) -> Measured:
 
 def large(store: Store) -> Measured:
     """What a step writes and stores that changes 20 bytes of a state of 100 KB."""
-    state = {"large": token_hex(LARGE_BYTES // 2), "done": 0}  # no store can make it smaller
+    state = {"large": token_hex(LARGE_BYTES // 2), "done": ""}  # no store can make it smaller
     with engine(store) as running:
         running.run(definition("empty"))
         workflow = definition(*flat(LARGE_STEPS))

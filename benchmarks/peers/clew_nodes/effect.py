@@ -17,8 +17,8 @@ class Effect(WorkflowNode):
     """What else happens at a step, which is told its number from 0."""
 
     def execute(self, context: ExecutionContext, config: dict[str, Any]) -> Edge:
-        """Count the visit in the state."""
+        """Leave a text in the state that no step before has left: writing an equal value is no write."""
         if Effect.leave is not None:
             Effect.leave(int(context.step.address.rpartition("/")[2]))
-        context.state["done"] = context.step.visit
+        context.state["done"] = f"{context.step.address} {context.step.visit}"
         return Edge("success")
