@@ -40,7 +40,7 @@ bench: $(READY)
 
 # TORTURE="--seed 1a2b --only power --rounds 1" plays a round again that found something.
 torture: $(READY)
-	CLEW_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/simulation tests/reference tests/domain tests/crash
+	CLEW_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/simulation tests/reference tests/domain tests/application tests/crash
 	$(BIN)/python -m tests.torture --minutes $(MINUTES) $(TORTURE)
 
 schemas: $(READY)
