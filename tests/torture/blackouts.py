@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -17,6 +19,8 @@ from tests.torture.stories import Story, story_of
 
 MOMENTS: Final[dict[Size, int]] = {"short": 5, "long": 60}
 """At which a traced run is looked at."""
+BUILT_ON: Final = ("log.db-wal", "log.db-wal", "log-tables.db-wal")
+"""Whose syncs fail: what the next life begins with is in them."""
 AGAIN: Final = 0.2
 """How often the power fails again while the store recovers."""
 
@@ -39,12 +43,30 @@ def syncs(seed: str, size: Size, told: Round) -> Cases:
     with folder() as home:
         trace, store = home / "trace", home / "store"
         store.mkdir()
-        order = Order(What.FAIL_THEN_KILL, Calls.SYNCS, chance.randint(1, chance.choice((10, 40))), 1, errno.EIO)
+        quiet = home / "quiet"
+        quiet.mkdir()
+        _live(story, quiet, home / "quiet.trace", order=Order(), told=told)
+        number = _sync_of(list(records(home / "quiet.trace")), chance)
+        order = Order(What.FAIL_THEN_KILL, Calls.SYNCS, number, 1, errno.EIO)
         for each in (order, Order()):
             _live(story, store, trace, order=each, told=told)
         if not told.found:
             calls = list(records(trace))
             yield from _look(story, home, calls, chance=chance, told=told, moments=MOMENTS[size], life=2)
+
+
+def _sync_of(trace: list[Record], chance: Random) -> int:
+    """The number of a sync, counted from 1, that waits for more of a file of BUILT_ON than most of its syncs do."""
+    waiting: Counter[str] = Counter()
+    synced: list[tuple[int, str]] = []
+    for record in trace:
+        if record.kind == "W":
+            waiting[record.path] += 1
+        elif record.kind == "S":
+            synced.append((waiting.pop(record.path, 0), record.path))
+    path = chance.choice([path for path in BUILT_ON if any(name == path for _, name in synced)])
+    numbers = [(writes, number) for number, (writes, name) in enumerate(synced, 1) if name == path]
+    return chance.choice(sorted(numbers, reverse=True)[: max(3, len(numbers) // 3)])[1]
 
 
 def order_of(chance: Random) -> Order:
@@ -82,7 +104,23 @@ def moments_of(trace: list[Record], chance: Random, number: int, *, life: int) -
     after_notes = [place + 1 for place in range(first, len(trace)) if trace[place].kind == "N"]
     early = after_notes[: max(4, len(after_notes) // 4)]
     anywhere = range(first + 1, len(trace) + 1)
-    return sorted({chance.choice(chance.choice((after_notes, early, anywhere))) for _ in range(number)})
+    copied = copied_into(trace, first) if life > 1 else anywhere
+    return sorted({chance.choice(chance.choice((after_notes, early, copied, anywhere))) for _ in range(number)})
+
+
+def copied_into(trace: list[Record], first: int) -> Sequence[int]:
+    """Where a file of BUILT_ON has been copied into, and it is not certain yet that its write-ahead log is gone."""
+    copied: list[int] = []
+    file: str | None = None
+    for place in range(first, len(trace)):
+        record = trace[place]
+        if record.kind == "W" and f"{record.path}-wal" in BUILT_ON:
+            file = record.path
+        if file is not None:
+            copied.append(place + 1)
+        if record.kind == "S" and record.path == ".":
+            file = None
+    return copied or range(first + 1, len(trace) + 1)
 
 
 def _look(

@@ -101,7 +101,7 @@ def a_new_file_is_not_named_for_certain(patch: MonkeyPatch) -> None:
     patch.setattr(Drive, "do", do)
 
 
-@bug("syncs")
+@bug("syncs", seed="40")
 def what_a_failed_sync_left_is_trusted(patch: MonkeyPatch) -> None:
     patch.setattr(sqlite_files, "settle", lambda path: None)
 
