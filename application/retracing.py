@@ -64,11 +64,12 @@ from domain.events import (
 )
 from domain.evolve import evolve
 from domain.execution import Execution, next_pass
-from domain.json_patch import Operation
+from domain.json_patch import Operation, applied
 from domain.node import Call
 from domain.patches import Patch
 from domain.position import Visit
 from domain.preparing import Prepared
+from domain.problems import pointer
 from domain.program import Program, Step
 
 OUTSIDE: Final = frozenset({"signal", "approval", "child"})
@@ -542,6 +543,7 @@ class Retracing:
     async def _result(self, name: str, step: Step, prepared: Prepared, value: Any) -> _Run:
         assumed = self._assume.get(step.address) if not isinstance(self._assume, str) else None
         if assumed is not None:
+            self._check_writes(step, assumed)
             outcome = Took(edge=assumed.edge, data=assumed.output)
             return _Run(Ran(outcome=outcome, patch=assumed.patch), "assumed", "", ())
         if prepared.failure is not None:
@@ -553,6 +555,13 @@ class Retracing:
         except StepFailure as failure:
             return _Run(Ran(outcome=Erred(error=failure.error)), "node", "", ())
         return await self._of_node(name, step, prepared, is_pure=effect == "none")
+
+    def _check_writes(self, step: Step, assumed: Assumed) -> None:
+        """Raise Unacceptable for a patch that does not apply where the step is now."""
+        wanted = tuple(Operation(op=op.op, path=op.path, value=op.value) for op in assumed.patch)
+        if wanted:
+            most = self._rules.limits.state_bytes
+            applied(self.execution.state, wanted, most=most, at=pointer("assume", step.address, "patch"))
 
     async def _of_node(self, name: str, step: Step, prepared: Prepared, *, is_pure: bool) -> _Run:
         branch = self.execution.branches[name]

@@ -32,7 +32,7 @@ from domain.json_patch import Operation, applied
 from domain.limits import Limits
 from domain.placing import misplaced, unplaceable
 from domain.problems import Problem, all_near, pointer
-from domain.program import Program
+from domain.program import Program, Step
 
 Made = TypeVar("Made")
 WHAT_IFS: Final = 2
@@ -157,7 +157,10 @@ class WhatIf:
         status: Sequence[Status] = (),
         stop: threading.Event | None = None,
     ) -> Future[dict[str, Any]]:
-        """Ask of the last executions of a workflow, newest first (see `what_if_answers.summary_of`)."""
+        """Ask of the last executions of a workflow, newest first (see `what_if_answers.summary_of`).
+
+        Raises NotFound for a workflow that there is nothing of.
+        """
         return self._submit(lambda: self._many(workflow_id, question, last, status, stop or self._closing))
 
     def _submit(self, work: Callable[[], Made]) -> Future[Made]:
@@ -185,6 +188,8 @@ class WhatIf:
         program = self._program(question.definition, workflow_id)
         pace = _Pace(LONGEST_MANY_S, stop, self._closing)
         found = list(self._last(workflow_id, last, status))
+        if not found and not self._is_known(workflow_id):
+            raise NotFound(f"There is nothing of a workflow {workflow_id!r}.", code="NO_SUCH_WORKFLOW")
         told: list[dict[str, Any]] = []
         with asyncio.Runner() as loop:
             for execution_id in found:
@@ -206,7 +211,7 @@ class WhatIf:
         return outcome_of(execution_id, history_, walk, question.patch)
 
     def _last(self, workflow_id: str, last: int, status: Sequence[Status]) -> Iterator[str]:
-        """The ids of the last executions of a workflow. Raises NotFound for a workflow that there is nothing of."""
+        """The ids of the last executions of a workflow."""
         cursor = None
         while last > 0:
             page = self._views.executions(status=status, workflow=workflow_id, limit=last, cursor=cursor)
@@ -215,6 +220,12 @@ class WhatIf:
             cursor = page.next
             if cursor is None:
                 return
+
+    def _is_known(self, workflow_id: str) -> bool:
+        """Whether it was ever run or published."""
+        if self._publications.of(workflow_id):
+            return True
+        return bool(self._views.executions(workflow=workflow_id, limit=1).items)
 
     def _program(self, definition: dict[str, Any] | str | None, workflow_id: str) -> Program | None:
         """The program to walk under; None: each execution's own. Raises InvalidDefinition, its paths those of a question."""
@@ -247,7 +258,7 @@ class WhatIf:
             program_of=self._program_of,
         )
         own = self._program_of(known.start.definition_hash)
-        _check_assumed(question.assume, program or own)
+        _check_assumed(question.assume, program or own, self._nodes)
         rules = Rules(program=program or own, limits=self._limits, check_schema=self._check_schema)
         walk = Retracing(
             known,
@@ -314,13 +325,27 @@ class WhatIf:
         return decide_and_fold(Execution(id=known.start.id), start, rules)[1]
 
 
-def _check_assumed(assume: Mapping[str, Assumed] | Literal["recorded"], program: Program) -> None:
-    """Raise Unacceptable when something is assumed of a step that is not there."""
+def _check_assumed(assume: Mapping[str, Assumed] | Literal["recorded"], program: Program, nodes: Nodes) -> None:
+    """Raise Unacceptable when something is assumed of a step that is not there, or an edge that it never takes."""
     problems = []
-    for address in assume if not isinstance(assume, str) else ():
+    for address, assumed in assume.items() if not isinstance(assume, str) else ():
         if address not in program.index:
             close = " or ".join(all_near(address, program.index))
             message = f"There is no step at {address[:200]}.{f' Did you mean {close}?' if close else ''}"
             problems.append(Problem(code="NO_SUCH_STEP", path=pointer("assume", address), message=message))
+        elif (problem := _never_taken(program.at(address), assumed, nodes)) is not None:
+            problems.append(problem)
     if problems:
-        raise Unacceptable(problems[0].message, code="NO_SUCH_STEP", details=problems)
+        raise Unacceptable(problems[0].message, code=problems[0].code, details=problems)
+
+
+def _never_taken(step: Step, assumed: Assumed, nodes: Nodes) -> Problem | None:
+    """What is wrong with an edge that a step is taken to come to: its node names its edges, and a setter takes none."""
+    node = nodes.find(step.node) if step.setter is None else None
+    taken = {*(node.metadata.edges or ()), "error"} if node is not None else set()
+    anything = node is not None and (node.metadata.edges is None or node.metadata.branches)
+    if assumed.edge is None or anything or assumed.edge in taken | set(step.routes):
+        return None
+    told = f"{step.node} never takes the edge {assumed.edge[:60]!r}; it takes {', '.join(sorted(taken))}."
+    message = told if taken else f"{step.name} is a setter, and takes no edge: leave it out."
+    return Problem(code="UNKNOWN_EDGE", path=pointer("assume", step.address, "edge"), message=message)

@@ -42,7 +42,7 @@ LINEAGE: Final = Parameter(
     default=False,
 )
 BLAME_PARAMETERS: Final = (
-    Parameter(name="pointer", description="A JSON Pointer into the state: `/order/total`.", required=True),
+    Parameter(name="pointer", description="A JSON Pointer into the state: `/order/total`.", required=True, empty=True),
     AT,
     LINEAGE,
     Parameter(

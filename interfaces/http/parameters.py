@@ -27,6 +27,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     enum: tuple[str, ...] = ()
     repeated: bool = False
     required: bool = False
+    empty: bool = False
+    """Whether the empty text is a value of it."""
 
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
@@ -72,7 +74,7 @@ def _value(parameter: Parameter, given: list[str]) -> Any:
     if parameter.repeated:
         parts = [part.strip() for text in given for part in text.split(",")]
         return tuple(_one(parameter, part) for part in parts if part)
-    if parameter.required and not any(given):
+    if parameter.required and not (given if parameter.empty else any(given)):
         raise ValueError(f"is needed: {parameter.description}")
     if not given:
         return parameter.default

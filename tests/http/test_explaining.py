@@ -95,6 +95,7 @@ def test_a_blame(http: TestClient, path: str) -> None:
     assert (page["written"], page["earlier"]) == (told["written"], [])
     following = asked(http, f"{path}/blame", pointer="/order/total", at=page["next"])
     assert [following["written"], *following["earlier"]] == told["earlier"]
+    assert asked(http, f"{path}/blame", pointer="")["value"] == asked(http, f"{path}/state")["state"]
     nobody = asked(http, f"{path}/blame", pointer="/nowhere")
     assert (nobody["written"], "value" in nobody) == (None, False)
 

@@ -68,7 +68,14 @@ def test_what_can_not_be_asked(tmp_path: Path) -> None:
         assert error["details"][0]["path"].startswith("/definition")
         refused(http.post("/workflows/order/what-if", json={"last": 1_001}), 422, "SCHEMA")
         refused(http.post("/workflows/order/what-if", json={"definition": "9.9.9"}), 404, "NO_SUCH_WORKFLOW")
-        assert http.post("/workflows/nothing/what-if").json()["walked"] == 0
+        refused(http.post("/workflows/nothing/what-if"), 404, "NO_SUCH_WORKFLOW")
+        for step, assumed, code, place in (
+            ("/workflow/2/each", {"edge": "nope"}, "UNKNOWN_EDGE", "edge"),
+            ("/workflow/0/$.vat", {"edge": "x"}, "UNKNOWN_EDGE", "edge"),
+            (CHARGE, {"edge": "success", "patch": [{"op": "remove", "path": "/zzz"}]}, "PATCH_FAILED", "patch/0/path"),
+        ):
+            error = refused(http.post(path, json={"assume": {step: assumed}}), 422, code)
+            assert error["details"][0]["path"] == f"/assume/{step.replace('/', '~1')}/{place}"
 
 
 def test_a_walk_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
