@@ -177,29 +177,46 @@ class Engine:
         """The definition of a published version. Raises NotFound."""
         return self._service.queries.definition(workflow_id, version)
 
-    def signal(self, execution_id: str, name: str, payload: Any = None, *, actor: str = "", reason: str = "") -> bool:
+    def signal(
+        self,
+        execution_id: str,
+        name: str,
+        payload: Any = None,
+        *,
+        actor: str = "",
+        reason: str = "",
+        if_version: int | None = None,
+    ) -> bool:
         """Send a signal. Raises Refused when the execution has ended, Unacceptable when its wait can't take it."""
         plain = _json(payload, "the payload")
-        return self._do(execution_id, Signal(now=0, name=name, payload=plain, actor=actor, reason=reason))
+        command = Signal(**_by(reason, actor, if_version), name=name, payload=plain)
+        return self._do(execution_id, command)
 
-    def pause(self, execution_id: str, *, reason: str = "") -> bool:
+    def pause(self, execution_id: str, *, actor: str = "", reason: str = "", if_version: int | None = None) -> bool:
         """Let no further step begin. False: it is paused already."""
-        return self._do(execution_id, Pause(now=0, reason=reason))
+        return self._do(execution_id, Pause(**_by(reason, actor, if_version)))
 
-    def resume(self, execution_id: str, *, reason: str = "") -> bool:
+    def resume(self, execution_id: str, *, actor: str = "", reason: str = "", if_version: int | None = None) -> bool:
         """Go on after a pause, or try a failed execution again. False: it is running already."""
-        return self._do(execution_id, Resume(now=0, reason=reason))
+        return self._do(execution_id, Resume(**_by(reason, actor, if_version)))
 
     def retry(
-        self, execution_id: str, *, reason: str = "", definition: dict[str, Any] | Literal["same", "latest"] = "same"
+        self,
+        execution_id: str,
+        *,
+        actor: str = "",
+        reason: str = "",
+        definition: dict[str, Any] | Literal["same", "latest"] = "same",
+        if_version: int | None = None,
     ) -> bool:
         """Try a failed execution again from the step that failed; by another definition, or the latest that is published."""
         plain = _json(definition, "the definition")
-        return self._service.retry_and_wait(execution_id, Retry(now=0, reason=reason), plain).changed
+        command = Retry(**_by(reason, actor, if_version))
+        return self._service.retry_and_wait(execution_id, command, plain).changed
 
-    def cancel(self, execution_id: str, *, reason: str = "") -> bool:
+    def cancel(self, execution_id: str, *, actor: str = "", reason: str = "", if_version: int | None = None) -> bool:
         """End an execution now."""
-        return self._do(execution_id, Cancel(now=0, reason=reason))
+        return self._do(execution_id, Cancel(**_by(reason, actor, if_version)))
 
     # Time travel: whatif
 

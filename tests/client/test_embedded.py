@@ -96,3 +96,29 @@ def test_an_execution_is_explained() -> None:
         for ask in asks:
             with pytest.raises(Unacceptable, match="alf a character"):
                 ask()
+
+
+def test_every_command_says_by_whom_and_at_which_version() -> None:
+    """Who asks is in the log; a version that is not the newest is refused."""
+    waiting = {
+        "id": "asks",
+        "name": "Asks",
+        "version": "1.0.0",
+        "workflow": [{"signal": {"name": "go"}}, {"fail": {"message": "No."}}],
+    }
+    with Engine() as engine:
+        name = engine.submit(waiting).execution_id
+        assert engine.wait(name)
+        for command in (engine.pause, engine.resume, lambda *given, **more: engine.signal(given[0], "go", **more)):
+            version = engine.execution(name)["version"]
+            with pytest.raises(Outdated):
+                command(name, actor="ann", if_version=version + 7)
+            assert command(name, actor="ann", if_version=version)
+        assert engine.wait(name)
+        version = engine.execution(name)["version"]
+        assert engine.retry(name, actor="ann", if_version=version)
+        assert engine.wait(name)
+        with pytest.raises(Outdated):
+            engine.cancel(name, actor="ann", if_version=version)
+        actors = [event["type"] for event in engine.events(name)["items"] if event.get("actor") == "ann"]
+        assert actors == ["Paused", "Resumed", "SignalReceived", "Resumed"]
