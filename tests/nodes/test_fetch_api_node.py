@@ -522,7 +522,7 @@ def test_retries_of_the_engine_use_one_idempotency_key() -> None:
 def test_a_request_ends_before_its_step() -> None:
     """With the same time for both, the request says that it was too slow, and the state is that of a network failure."""
     with web(lambda asked: Reply(wait_s=1.0)) as server:
-        step = {"url": server.url(), "timeout": 300, "$timeout": 300, "error?": "empty"}
+        step = {"url": server.url(), "timeout": 600, "$timeout": 600, "error?": "empty"}
         definition = {"id": "w", "name": "w", "version": "1.0.0", "workflow": [{"fetchApi": step}]}
         nodes = standard_registry(files_root=None, entry_points=False, outside=Outside(allowed=LOCAL))
         found = ran(definition, nodes)

@@ -294,7 +294,7 @@ class Builder:
         """A loop over a list whose passes run beside one another."""
         own = {"$node": "each", "items": self.items(), "$concurrency": self.pick(2, 3)}
         original = self.pick("loop", "loop", "current-item")
-        bodies = {f"{edge}?": self.branch(around, depth) for edge in {"loop", original}}
+        bodies = {f"{edge}?": self.branch(around, depth) for edge in dict.fromkeys(("loop", original))}
         exits = self.routes(["done", "error"], around, depth, loop=True)
         return {f"{name}...": own | bodies | {edge: None if to == "$continue" else to for edge, to in exits.items()}}
 
