@@ -284,7 +284,7 @@ class Queries:
         hint = f" Did you mean {close}?" if close else ""
         raise NotFound(f"There is no node {node_id!r}.{hint}")
 
-    # Time travel: explain
+    # Explaining
 
     def diff(self, execution_id: str, from_: str | int | None = None, to: str | int | None = None) -> dict[str, Any]:
         """What leads from the state at one version (the first) to that at another (the newest), and which event made
@@ -322,7 +322,7 @@ class Queries:
         """
         return self._explanations.step(self.fold(execution_id), _text(at), dir=dir, by=by, lineage=lineage)
 
-    # Time travel: measure
+    # Measuring
 
     def path(self, execution_id: str, *, after: int = 0, limit: int = PATH_LIMIT) -> dict[str, Any]:
         """The body of `GET /executions/{id}?include=path`. Raises NotFound."""

@@ -218,7 +218,7 @@ class Engine:
         """End an execution now."""
         return self._do(execution_id, Cancel(**_by(reason, actor, if_version)))
 
-    # Time travel: whatif
+    # What if
 
     def what_if(
         self,
@@ -253,7 +253,7 @@ class Engine:
             workflow_id, last=last, status=status, patch=patch, definition=definition, assume=assume
         )
 
-    # Time travel: forks
+    # Forks
 
     def fork(self, execution_id: str, **options: Unpack[ForkOptions]) -> Accepted:
         """Begin an execution that goes on from a version of this one (see `ForkOptions`); durable when it returns.
@@ -266,7 +266,7 @@ class Engine:
         """What a fork would begin with, and what of this execution, behind the cut, would run again."""
         return self._service.queries.forks.preview(fork_of(execution_id, options))
 
-    # Time travel: explain
+    # Explaining
 
     def diff(self, execution_id: str, from_: str | int | None = None, to: str | int | None = None) -> dict[str, Any]:
         """What leads from the state at one version (the first) to that at another (the newest), and which event made
@@ -304,7 +304,7 @@ class Engine:
         """
         return self._service.queries.step(execution_id, at, dir=dir, by=by, lineage=lineage)
 
-    # Time travel: measure
+    # Measuring
 
     def path(self, execution_id: str, *, after: int = 0, limit: int = PATH_LIMIT) -> dict[str, Any]:
         """An execution with a page of its `path`: each visit with the parameters that it ran with, its edge and times."""
@@ -349,7 +349,7 @@ class Engine:
         """
         return self._service.queries.compare(left, right)
 
-    # Time travel: act
+    # Going back, editing and naming
 
     @overload
     def rollback(

@@ -288,7 +288,7 @@ class AsyncClient:
             operations.command(execution_id, "cancel", reason=reason, key=key, if_version=if_version)
         )
 
-    # Time travel: whatif
+    # What if
 
     async def what_if(
         self,
@@ -321,7 +321,7 @@ class AsyncClient:
         )
         return await self._ask(call)
 
-    # Time travel: forks
+    # Forks
 
     async def fork(self, execution_id: str, *, key: str | None = None, **options: Unpack[ForkOptions]) -> Accepted:
         """Begin an execution that goes on from a version of this one (see `ForkOptions`); durable when it returns."""
@@ -331,7 +331,7 @@ class AsyncClient:
         """What a fork would begin with, and what of this execution, behind the cut, would run again."""
         return await self._ask(operations.preview_fork(execution_id, options))
 
-    # Time travel: act
+    # Going back, editing and naming
 
     @overload
     async def rollback(
@@ -399,7 +399,7 @@ class AsyncClient:
         """The versions that have a name: `{items: [{name, version, time, actor, reason, address?}]}`."""
         return await self._ask(operations.snapshots(execution_id))
 
-    # Time travel: explain
+    # Explaining
 
     async def diff(
         self, execution_id: str, from_: str | int | None = None, to: str | int | None = None
@@ -439,7 +439,7 @@ class AsyncClient:
         """
         return await self._ask(operations.step(execution_id, at, dir=dir, by=by, lineage=lineage))
 
-    # Time travel: measure
+    # Measuring
 
     async def path(self, execution_id: str, *, after: int = 0, limit: int | None = None) -> dict[str, Any]:
         """An execution with a page of its `path`: each visit with the parameters that it ran with, its edge and times."""

@@ -281,7 +281,7 @@ class Client:
         """End an execution now."""
         return self._ask(operations.command(execution_id, "cancel", reason=reason, key=key, if_version=if_version))
 
-    # Time travel: whatif
+    # What if
 
     def what_if(
         self,
@@ -314,7 +314,7 @@ class Client:
         )
         return self._ask(call)
 
-    # Time travel: forks
+    # Forks
 
     def fork(self, execution_id: str, *, key: str | None = None, **options: Unpack[ForkOptions]) -> Accepted:
         """Begin an execution that goes on from a version of this one (see `ForkOptions`); durable when it returns."""
@@ -324,7 +324,7 @@ class Client:
         """What a fork would begin with, and what of this execution, behind the cut, would run again."""
         return self._ask(operations.preview_fork(execution_id, options))
 
-    # Time travel: act
+    # Going back, editing and naming
 
     @overload
     def rollback(
@@ -392,7 +392,7 @@ class Client:
         """The versions that have a name: `{items: [{name, version, time, actor, reason, address?}]}`."""
         return self._ask(operations.snapshots(execution_id))
 
-    # Time travel: explain
+    # Explaining
 
     def diff(self, execution_id: str, from_: str | int | None = None, to: str | int | None = None) -> dict[str, Any]:
         """What leads from the state at one version (the first) to that at another (the newest), and which event made
@@ -430,7 +430,7 @@ class Client:
         """
         return self._ask(operations.step(execution_id, at, dir=dir, by=by, lineage=lineage))
 
-    # Time travel: measure
+    # Measuring
 
     def path(self, execution_id: str, *, after: int = 0, limit: int | None = None) -> dict[str, Any]:
         """An execution with a page of its `path`: each visit with the parameters that it ran with, its edge and times."""

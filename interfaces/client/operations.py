@@ -307,7 +307,7 @@ def signal(
     return Call(request, done)
 
 
-# Time travel: whatif
+# What if
 
 
 def what_if(
@@ -340,7 +340,7 @@ def what_if_many(
     return Call(msgspec.structs.replace(request, seen=True), Answer.json)
 
 
-# Time travel: forks
+# Forks
 
 
 def fork(execution_id: str, options: ForkOptions, *, key: str | None) -> Call[Accepted]:
@@ -368,7 +368,7 @@ def preview_fork(execution_id: str, options: ForkOptions) -> Call[Object]:
     return Call(change(of(execution_id, "forks"), body, key=None), Answer.json)
 
 
-# Time travel: act
+# Going back, editing and naming
 
 
 def rollback(execution_id: str, to: str | int, *, reason: str, key: str | None, if_version: int | None) -> Call[Done]:
@@ -405,7 +405,7 @@ def snapshots(execution_id: str) -> Call[Object]:
     return question(of(execution_id, "snapshots"))
 
 
-# Time travel: explain
+# Explaining
 
 
 def diff(execution_id: str, from_: str | int | None, to: str | int | None) -> Call[Object]:
@@ -428,7 +428,7 @@ def _array(texts: Sequence[str]) -> str:
     return msgspec.json.encode(list(texts)).decode()
 
 
-# Time travel: measure
+# Measuring
 
 
 def path(execution_id: str, *, after: int, limit: int | None) -> Call[Object]:
