@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,7 +16,7 @@ from application.breakers import BreakerView
 from application.engine import Engine
 from application.folds import Folds
 from application.forking import SAME, Target
-from application.ports import EventLog, Nodes, Summary, Views
+from application.ports import EventLog, Nodes, StoreUnavailable, Summary, Views
 from application.programs import Programs
 from application.projector import Projector
 from application.queries import Queries
@@ -29,6 +30,8 @@ T = TypeVar("T")
 UNFINISHED_PAGE: Final = 1_000
 LIST_WAIT_S: Final = 2.0
 """How long a list waits at most for the views to reach a position."""
+LIST_GLANCE_S: Final = 0.3
+"""How long one waits that names no position."""
 ENGINE_STOP_S: Final = 6.5
 """How long the engine may take to stop: the time of nodes in flight, and a little to record what came of them."""
 LOOP_END_S: Final = 1.0
@@ -245,6 +248,11 @@ class Service:
     def lists_reach(self, position: int) -> bool:
         """Wait a little until the lists show what is recorded at a position. False: they don't yet."""
         return self._projector.wait_for(position, LIST_WAIT_S)
+
+    def glance_at_lists(self) -> None:
+        """Give the lists a moment to show all that is recorded by now: they may be gathering, or out of order."""
+        with suppress(StoreUnavailable):  # then they are read as they are
+            self._projector.wait_for(self._log.position(), LIST_GLANCE_S)
 
     def lists_catch_up(self) -> bool:
         """Wait a little until the lists show all that is recorded by now. False: they don't yet."""

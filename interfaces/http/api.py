@@ -57,7 +57,9 @@ def tagged(request: Request, body: Any, tag: str, cache: str, more: dict[str, st
 
 
 async def lists_shown(request: Request, api: Api) -> None:
-    """Wait a little until the lists show what is recorded at the request's `Clew-Position`, if it has one."""
+    """Wait a little until the lists show what is recorded at the request's `Clew-Position`, or a moment for what is now."""
     position = headers.position(request.headers)
     if position is not None:
         await to_thread.run_sync(api.service.lists_reach, position, limiter=api.list_waits)
+    else:
+        await to_thread.run_sync(api.service.glance_at_lists, limiter=api.list_waits)

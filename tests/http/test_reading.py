@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+import application.projector
 from interfaces.http import wire
-from tests.support.http import definition, refused, submit
+from tests.support.http import client, definition, refused, submit
 
 PARKED = {"ask": {"$node": "signal", "name": "go"}}
 COUNTING = ({"$.n": 1}, {"$.n": 2}, {"log": {"message": "{{$.n}}"}})
@@ -156,3 +157,12 @@ def test_large_numbers_and_other_scripts_come_back(http: TestClient) -> None:
     """JSON goes in and comes out unchanged."""
     state: dict[str, Any] = {"n": 2**63, "z": -(2**63), "t": "Ünï ☃ 𝄞 \u0000", "f": 1e-300, "k/~": {"": [None]}}
     assert submit(http, "empty", initialState=state)["finalState"] == state
+
+
+def test_a_list_shows_what_was_there_when_it_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to who names no position, and while the lists would rather gather for a while."""
+    monkeypatch.setattr(application.projector, "LINGER_S", 30.0)
+    with client() as http:
+        for number in range(1, 6):
+            submit(http, "empty", status="completed")
+            assert len(http.get("/executions", params={"status": "completed"}).json()["items"]) == number
