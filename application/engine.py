@@ -421,6 +421,8 @@ class Engine:
             except InvalidDefinition as error:
                 raise Refused(f"{execution_id} can't go on here: {error.message}", code="CAN_NOT_GO_ON") from error
             live = self._made_live(execution, program, growth)
+            live.bereft = execution_id in self._unloaded
+            self._unloaded.discard(execution_id)
             self._residents.rests(live)
             self._children.taken_up(live)
         return live
@@ -455,9 +457,7 @@ class Engine:
 
     def _recover(self, live: Live) -> None:
         live.fresh = False
-        unloaded = live.execution.id in self._unloaded
-        self._unloaded.discard(live.execution.id)
-        cause: Literal["crash", "store"] = "store" if unloaded else "crash"
+        cause: Literal["crash", "store"] = "store" if live.bereft else "crash"
         live.decide(Recover(now=self._driver.now(live), worker=self.settings.worker, cause=cause))
 
     async def _fire(self, execution_id: str) -> None:

@@ -39,6 +39,8 @@ class Live:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.fresh = True
         """Just folded from the log: a visit in flight is then one that nobody runs any more."""
+        self.bereft = False
+        """Folded anew by a worker that lost what it had not recorded: what is in flight there was no crash's doing."""
         self.lost: ClewError | None = None
         """Why this fold is no longer true: a commit failed. The execution is then folded again from the log."""
         self.begun: dict[str, ChildStarted] = {}
